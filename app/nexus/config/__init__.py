@@ -1,0 +1,1 @@
+"""How Nexus starts: imports everyone, imported by no one."""

@@ -1,0 +1,211 @@
+"""Django's settings, computed from the environment; one file for every installation."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from environ import Env
+
+from nexus.config.environment import load_or_exit
+
+NEXUS: Final = load_or_exit()
+APP_DIR: Final = Path(__file__).resolve().parents[2]
+
+SECRET_KEY = NEXUS.secret_key
+DEBUG = False
+ALLOWED_HOSTS = list(NEXUS.allowed_hosts)
+ROOT_URLCONF = "nexus.config.urls"
+WSGI_APPLICATION = "nexus.config.wsgi.application"
+AUTH_USER_MODEL = "nexus.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+APPEND_SLASH = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+USE_I18N = False
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "corsheaders",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "rest_framework",
+    "nexus.admin.apps.NexusAdminConfig",
+    "nexus.apps.NexusConfig",
+]
+
+if find_spec("django_linear_migrations"):  # a development tool: an image has no use for it
+    INSTALLED_APPS.append("django_linear_migrations")
+
+MIDDLEWARE = [
+    "nexus.api.requests.RequestMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [APP_DIR / "nexus" / "web" / "templates", APP_DIR / "nexus" / "admin" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+
+def database(url: str, *, statement_timeout_ms: int, lock_timeout_ms: int = 1_000) -> dict[str, Any]:
+    """One entry of DATABASES: persistent connections that notice a dead peer and never wait without an end."""
+    return {
+        **Env.db_url_config(url),
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+        "OPTIONS": {
+            "application_name": "nexus",
+            "connect_timeout": 2,  # the least that libpq takes
+            "keepalives": 1,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 5_000,
+            "options": f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms}"
+            " -c idle_in_transaction_session_timeout=15000",
+        },
+    }
+
+
+DATABASES = {"default": database(NEXUS.database_url, statement_timeout_ms=NEXUS.statement_timeout_ms)}
+
+_REDIS_OPTIONS: Final = {
+    "socket_connect_timeout": 0.3,
+    "socket_timeout": 0.5,
+    "SOCKET_CONNECT_TIMEOUT": 0.3,
+    "SOCKET_TIMEOUT": 0.5,
+    "IGNORE_EXCEPTIONS": True,
+}
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": NEXUS.redis_url,
+        "KEY_PREFIX": "cache",
+        "OPTIONS": _REDIS_OPTIONS,
+    }
+    if NEXUS.redis_url
+    else {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+}
+BROKER_URL: Final = NEXUS.broker_url or (NEXUS.redis_url.rsplit("/", 1)[0] + "/1" if NEXUS.redis_url else "")
+
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+# OWASP's parameters (19 MiB, t=2, p=1); Django's own cost ten times the CPU.
+PASSWORD_HASHERS = ["nexus.domain.identity.passwords.Argon2idHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+     "OPTIONS": {"user_attributes": ["handle", "display_name"]}},
+]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = "handle"
+ACCOUNT_USER_MODEL_EMAIL_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "optional"
+ALLAUTH_TRUSTED_PROXY_COUNT = NEXUS.trusted_proxy_count
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["nexus.api.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_PARSER_CLASSES": ["nexus.api.rest.endpoints.JsonParser"],
+    "DEFAULT_RENDERER_CLASSES": ["nexus.api.rest.endpoints.JsonRenderer"],
+    "DEFAULT_THROTTLE_CLASSES": [],
+    "DEFAULT_SCHEMA_CLASS": "nexus.api.rest.schema.UseCaseSchema",
+    "EXCEPTION_HANDLER": "nexus.api.errors.handle",
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+    "NUM_PROXIES": NEXUS.trusted_proxy_count,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Nexus",
+    "DESCRIPTION": "A social backend: one contract, safe to retry. Errors are RFC 9457 problem documents; lists are "
+    "keyset pages; every unsafe call takes an Idempotency-Key.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SCHEMA_PATH_PREFIX_TRIM": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {},
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+CORS_ALLOWED_ORIGINS = list(NEXUS.cors_origins)
+CORS_URLS_REGEX = r"^/(api/|graphql)"
+CORS_ALLOW_CREDENTIALS = False
+CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "last-event-id"]
+CORS_EXPOSE_HEADERS = ["ETag", "Idempotent-Replayed", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After",
+                       "X-Request-ID"]
+CORS_PREFLIGHT_MAX_AGE = 86_400
+
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+USE_X_FORWARDED_HOST = False
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = NEXUS.public_url.startswith("https:")
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
+SESSION_COOKIE_NAME = "__Host-nexus" if SESSION_COOKIE_SECURE else "nexus"
+SESSION_COOKIE_AGE = 8 * 3600
+CSRF_TRUSTED_ORIGINS = [NEXUS.public_url]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144
+
+STATIC_URL = "/static/"
+STATIC_ROOT = NEXUS.static_root
+STATICFILES_DIRS = [APP_DIR / "nexus" / "web" / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "nexus.web.static.HashedStaticFiles"},
+}
+
+
+def email(url: str) -> dict[str, Any]:
+    """Django's EMAIL_* settings for NEXUS_EMAIL_URL."""
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return {"EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend", "EMAIL_FILE_PATH": parts.path}
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname or "localhost",
+        "EMAIL_PORT": parts.port or (465 if parts.scheme == "smtps" else 25),
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+        "EMAIL_TIMEOUT": 10,
+    }
+
+
+globals().update(email(NEXUS.email_url))
+DEFAULT_FROM_EMAIL = NEXUS.email_from
+EMAIL_SUBJECT_PREFIX = ""
+# Configured by config/__main__.py for the role that starts; manage.py keeps Python's defaults.
+LOGGING_CONFIG = None

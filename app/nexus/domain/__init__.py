@@ -1,0 +1,1 @@
+"""What Nexus does. Each folder: models, queries, operations, events."""

@@ -1,0 +1,1 @@
+"""Who somebody is: sign-up, addresses, logins, tokens, passwords."""

@@ -1,0 +1,1 @@
+"""Posts in the order of time, for one reader or for all."""

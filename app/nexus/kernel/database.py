@@ -1,0 +1,159 @@
+"""Transactions, and what is done about a database that restarts, moves or is the wrong node."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final, TypeVar
+
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
+
+from nexus.kernel import metrics
+from nexus.kernel.errors import OutcomeUnknown, Unavailable
+
+T = TypeVar("T")
+
+REQUEST_BUDGET_S: Final = 10.0
+# read-only transaction (a demoted primary), shutdown and crash, serialization failure, deadlock
+_RETRYABLE_STATES: Final = frozenset({"25006", "57P01", "57P02", "57P03", "40001", "40P01"})
+# Given by COMMIT, these say for certain that nothing was stored.
+_ROLLED_BACK_STATES: Final = frozenset({"25006", "40001", "40P01"})
+_LOCK_TIMEOUT: Final = "55P03"
+_STATEMENT_TIMEOUT: Final = "57014"
+
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+@contextmanager
+def time_budget(seconds: float = REQUEST_BUDGET_S) -> Iterator[None]:
+    """Everything inside shares one deadline; a retry that would go past it is not made."""
+    token = _deadline.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+def remaining() -> float:
+    """Seconds left of the time budget; the request's whole budget outside of one."""
+    deadline = _deadline.get()
+    return REQUEST_BUDGET_S if deadline is None else deadline - time.monotonic()
+
+
+def sqlstate(error: BaseException | None) -> str | None:
+    """The SQLSTATE behind a Django database error; None when the server had no chance to give one."""
+    cause = error.__cause__ if error is not None else None
+    return getattr(cause, "pgcode", None)
+
+
+def constraint(error: IntegrityError) -> str | None:
+    """The name of the constraint that refused a row."""
+    return getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+
+
+def is_wrong_node(error: BaseException) -> bool:
+    """Whether another connection, a moment later, may succeed where this one failed."""
+    if isinstance(error, InterfaceError):
+        return True
+    state = sqlstate(error)
+    if isinstance(error, OperationalError) and state is None:
+        return True  # refused, reset, timed out: libpq gives no state
+    return isinstance(error, DatabaseError) and state is not None and (
+        state in _RETRYABLE_STATES or state.startswith("08")
+    )
+
+
+def is_lock_timeout(error: BaseException) -> bool:
+    """Whether another transaction held a lock for longer than `lock_timeout`."""
+    return sqlstate(error) == _LOCK_TIMEOUT
+
+
+def is_statement_timeout(error: BaseException) -> bool:
+    """Whether the statement was stopped because it took too long."""
+    return sqlstate(error) == _STATEMENT_TIMEOUT
+
+
+def as_unavailable(error: DatabaseError | InterfaceError) -> Unavailable | None:
+    """The answer for a database that cannot serve now; None for an error that is a fault of ours."""
+    if is_wrong_node(error) or is_lock_timeout(error) or is_statement_timeout(error):
+        return Unavailable("The database cannot answer right now.", retry_after=random.randint(1, 3))
+    return None
+
+
+def _pauses() -> Iterator[float]:
+    pause = 0.05
+    while True:
+        yield pause * random.uniform(0.5, 1.0)
+        pause = min(pause * 2, 1.0)
+
+
+def retrying(run: Callable[[], T], *, again: Callable[[BaseException], bool] = is_wrong_node) -> T:
+    """`run()`, again on a fresh connection after each "wrong node" error, until half of the time budget is used.
+
+    Half, because an answer that comes after the proxy has given up helps nobody, and the last try needs its time too.
+    """
+    stop = time.monotonic() + remaining() / 2
+    for pause in _pauses():
+        try:
+            return run()
+        except Exception as error:
+            if not again(error):
+                raise
+            if is_wrong_node(error) and not connection.in_atomic_block:
+                connection.close()
+            metrics.DATABASE_RETRIES.labels(sqlstate(error) or "connection").inc()
+            if time.monotonic() + pause > stop:
+                raise
+            time.sleep(pause)
+    raise AssertionError("unreachable")
+
+
+class _CommitFailed(Exception):
+    """The connection ended between COMMIT and its answer."""
+
+
+@contextmanager
+def atomic() -> Iterator[None]:
+    """One transaction, or a part of the one that is open (no savepoint: an operation is done whole or not at all)."""
+    with transaction.atomic(savepoint=False):
+        yield
+
+
+def _once_in_transaction(run: Callable[[], T]) -> T:
+    body_done = False
+    try:
+        with transaction.atomic():
+            result = run()
+            body_done = True
+    except (OperationalError, InterfaceError) as error:
+        if body_done and is_wrong_node(error) and sqlstate(error) not in _ROLLED_BACK_STATES:
+            connection.close()
+            raise _CommitFailed from error
+        raise
+    return result
+
+
+def _is_worth_again(error: BaseException) -> bool:
+    """Wrong node, or an id of ours that another process made in the same millisecond."""
+    if isinstance(error, IntegrityError):
+        return (constraint(error) or "").endswith("_pkey")
+    return is_wrong_node(error)
+
+
+def in_transaction(run: Callable[[], T], *, is_repeatable: bool) -> T:
+    """`run()` in one transaction, tried again inside the time budget when nothing of it can have been stored.
+
+    A COMMIT whose answer was lost is tried again only when `is_repeatable` (a keyed call finds its own row); else it ends
+    in OutcomeUnknown.
+    """
+    if connection.in_atomic_block:
+        return run()
+
+    def again(error: BaseException) -> bool:
+        return _is_worth_again(error) or (is_repeatable and isinstance(error, _CommitFailed))
+
+    try:
+        return retrying(lambda: _once_in_transaction(run), again=again)
+    except _CommitFailed as error:
+        raise OutcomeUnknown(retry_after=1) from error

@@ -1,0 +1,75 @@
+"""JSON log lines that carry the request's id through every role."""
+
+import logging
+import logging.config
+from contextvars import ContextVar
+from typing import Any
+
+import orjson
+import structlog
+
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+log = structlog.stdlib.get_logger("nexus")
+
+
+def request_id() -> str:
+    """The id that HAProxy gave the request that all this is for; empty when nobody asked."""
+    return _request_id.get()
+
+
+def bind_request(value: str) -> None:
+    """Log lines from here on, and events published from here on, carry this id."""
+    _request_id.set(value)
+
+
+def _add_request_id(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    if value := _request_id.get():
+        event.setdefault("request_id", value)
+    return event
+
+
+def _to_json(event: structlog.types.EventDict, **_: Any) -> str:
+    return orjson.dumps(event, default=str).decode()
+
+
+def configure(*, level: str, role: str) -> None:
+    """One JSON object a line on standard output, for our own lines and those of every library."""
+
+    def add_role(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+        event["role"] = role
+        return event
+
+    shared: list[structlog.types.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        add_role,
+        _add_request_id,
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": shared,
+        "processors": [
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.JSONRenderer(serializer=_to_json),
+        ],
+    }
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"json": formatter},
+            "handlers": {"out": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}},
+            "root": {"handlers": ["out"], "level": level.upper()},
+            # Each request has one line of ours; Django's would be a second.
+            "loggers": {"django.request": {"level": "ERROR"}, "django.server": {"level": "ERROR"}},
+        }
+    )

@@ -1,0 +1,32 @@
+"""Every metric of Nexus, with its unit in its name. Labels are names from the code, never ids or paths."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+USE_CASE_SECONDS = Histogram(
+    "nexus_use_case_duration_seconds",
+    "Time of a use-case, by door (rest, graphql, live, web, admin, worker) and outcome (ok or the error's code)",
+    ["use_case", "door", "outcome"],
+    buckets=_SECONDS,
+)
+REQUESTS_IN_FLIGHT = Gauge(
+    "nexus_requests_in_flight", "Requests being answered", ["door"], multiprocess_mode="livesum"
+)
+REQUESTS = Counter("nexus_requests_total", "Answered requests, by door and status", ["door", "status"])
+DATABASE_RETRIES = Counter("nexus_database_retries_total", "Operations tried again, by SQLSTATE", ["sqlstate"])
+IDEMPOTENT_REPLAYS = Counter("nexus_idempotent_replays_total", "Calls answered from their idempotency row")
+RATE_LIMITED = Counter("nexus_rate_limited_total", "Refused calls, by policy", ["policy"])
+REDIS_ERRORS = Counter("nexus_redis_errors_total", "Calls to Redis that failed, by purpose", ["purpose"])
+CACHE = Counter("nexus_cache_requests_total", "Look-ups, by cache and result (hit, miss, off)", ["cache", "result"])
+OUTBOX_OLDEST_SECONDS = Gauge(
+    "nexus_outbox_oldest_seconds", "Age of the oldest event or delivery that is due", multiprocess_mode="mostrecent"
+)
+OUTBOX_PENDING = Gauge("nexus_outbox_pending", "Events and deliveries that wait", multiprocess_mode="mostrecent")
+DELIVERIES = Counter("nexus_deliveries_total", "Deliveries sent to the queue, by reaction", ["reaction"])
+TASKS = Histogram(
+    "nexus_task_duration_seconds", "Time of a reaction, by outcome", ["reaction", "outcome"], buckets=_SECONDS
+)
+DEAD_LETTERS = Counter("nexus_dead_letters_total", "Deliveries given up, by reaction", ["reaction"])
+LIVE_STREAMS = Gauge("nexus_live_streams", "Open live streams", multiprocess_mode="livesum")
+LIVE_MESSAGES = Counter("nexus_live_messages_total", "Messages sent to live streams, by kind", ["kind"])

@@ -1,0 +1,104 @@
+"""The registry of use-cases: one name from URL to dashboard, and the errors that each can give."""
+
+import functools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final, Literal, ParamSpec, TypeVar
+
+from nexus.kernel import database, metrics
+from nexus.kernel.errors import DomainError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Kind = Literal["operation", "query", "reaction"]
+
+REGISTRY: Final[dict[str, "UseCase"]] = {}
+# Tests switch this on: an error that its use-case has not declared is then a fault and not an answer.
+is_strict = False
+
+_door: ContextVar[str] = ContextVar("door", default="shell")
+_current: ContextVar[str | None] = ContextVar("use_case", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class UseCase:
+    """One thing that Nexus does for somebody."""
+
+    name: str
+    domain: str
+    kind: Kind
+    errors: tuple[type[DomainError], ...]
+    function: Callable[..., Any]
+
+
+@contextmanager
+def through_door(name: str) -> Iterator[None]:
+    """Use-cases inside are counted for this door."""
+    token = _door.set(name)
+    try:
+        yield
+    finally:
+        _door.reset(token)
+
+
+def current() -> str | None:
+    """The name of the use-case that runs, for logs and error reports."""
+    return _current.get()
+
+
+def operation(*errors: type[DomainError]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Declares a function that changes something, and every error that it can raise on purpose."""
+    return _declare("operation", errors)
+
+
+def query(*errors: type[DomainError]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Declares a function that answers something. It is run again when the database turns out to be the wrong node."""
+    return _declare("query", errors)
+
+
+def reaction(function: Callable[P, R]) -> Callable[P, R]:
+    """Declares what the worker does after an event or by schedule; its parameters are the event's fields."""
+    return _declare("reaction", ())(function)
+
+
+def _declare(kind: Kind, errors: tuple[type[DomainError], ...]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    def declare(function: Callable[P, R]) -> Callable[P, R]:
+        name = function.__name__
+        domain = function.__module__.split(".")[-2]
+
+        @functools.wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            if _current.get() is not None:
+                return function(*args, **kwargs)
+            with _counted(name, errors):
+                if kind == "query":
+                    return database.retrying(lambda: function(*args, **kwargs))
+                return function(*args, **kwargs)
+
+        if name in REGISTRY:
+            raise TypeError(f"two use-cases have the name {name}")
+        REGISTRY[name] = UseCase(name, domain, kind, errors, run)
+        return run
+
+    return declare
+
+
+@contextmanager
+def _counted(name: str, declared: tuple[type[DomainError], ...]) -> Iterator[None]:
+    token = _current.set(name)
+    started = time.perf_counter()
+    outcome = "internal"
+    try:
+        yield
+        outcome = "ok"
+    except DomainError as error:
+        outcome = error.code
+        if is_strict and not isinstance(error, declared):
+            raise RuntimeError(f"{name} does not declare the error {error.code}") from error
+        raise
+    finally:
+        _current.reset(token)
+        metrics.USE_CASE_SECONDS.labels(name, _door.get(), outcome).observe(time.perf_counter() - started)
