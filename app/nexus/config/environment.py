@@ -68,6 +68,13 @@ def _address(value: str) -> str:
     return value
 
 
+def _quota(value: str) -> tuple[int, int]:
+    calls, slash, seconds = value.partition("/")
+    if not (slash and calls.isdigit() and seconds.isdigit() and int(calls) > 0 and int(seconds) > 0):
+        raise ValueError("must be calls/seconds, for example 300/300")
+    return int(calls), int(seconds)
+
+
 def _secret_key(value: str) -> str:
     if len(value) < 50:
         raise ValueError("must have at least 50 characters; make one with: openssl rand -base64 48")
@@ -145,6 +152,10 @@ class Environment:
     log_level: str = _variable(_choice("debug", "info", "warning", "error"), "Least level that is logged", "info")
     sentry_dsn: str = _variable(_url("https", "http", empty=True), "Where errors are sent; empty: nowhere", "", secret=True)
     rate_limits: bool = _variable(_switch, "Rate limits; off only for load tests", "on")
+    rate_limit: tuple[int, int] = _variable(_quota, "Calls of one user (or address) in so many seconds", "300/300")
+    rate_limit_credentials: tuple[int, int] = _variable(
+        _quota, "Calls of one address that try credentials, in so many seconds", "10/300"
+    )
     graphql_introspection: bool = _variable(_switch, "GraphQL introspection and GraphiQL", "on")
     graphql_trusted_only: bool = _variable(_switch, "Only documents that are on the trusted list", "off")
     require_confirmed_email: bool = _variable(_switch, "Writing needs a confirmed e-mail address", "off")

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from nexus.api.graphql.urls import urlpatterns as graphql
 from nexus.api.health import livez, readyz, startupz
 from nexus.api.rest.urls import urlpatterns as rest
 from nexus.web.urls import urlpatterns as web
@@ -12,6 +13,7 @@ urlpatterns = [
     path("readyz", readyz),
     path("startupz", startupz),
     path("api/v1/", include(rest)),
+    path("", include(graphql)),
     path("admin/", admin.site.urls),
     path("", include(web)),
 ]

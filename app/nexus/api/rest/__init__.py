@@ -1,0 +1,1 @@
+"""The REST door, below /api/v1."""

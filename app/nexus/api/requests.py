@@ -1,0 +1,79 @@
+"""What surrounds every request: its id, its time budget, its door's name, one log line and two metrics."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from nexus.kernel import database, logging, metrics, use_cases
+
+_DOORS: Final = (("/api/", "rest"), ("/graphql", "graphql"), ("/admin/", "admin"))
+_QUIET: Final = frozenset({"/livez", "/readyz", "/startupz"})
+_REQUEST_ID_MAX: Final = 64
+
+
+def door_of(path: str) -> str:
+    """The name of the door that answers `path`, as in metrics and logs."""
+    return next((name for prefix, name in _DOORS if path.startswith(prefix)), "web")
+
+
+def read_request_id(value: str) -> str:
+    """HAProxy's X-Request-ID; nothing when it is not one."""
+    return value if len(value) <= _REQUEST_ID_MAX and value.replace("-", "").isalnum() and value.isascii() else ""
+
+
+def client_address(request: HttpRequest) -> str:
+    """The caller's address: the one that the outermost proxy of ours saw (NEXUS_TRUSTED_PROXY_COUNT)."""
+    forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+    count = settings.NEXUS.trusted_proxy_count
+    return forwarded[-count] if 0 < count <= len(forwarded) else str(request.META.get("REMOTE_ADDR", ""))
+
+
+def public_url(path: str) -> str:
+    """An absolute address of ours, as users see it."""
+    return f"{settings.NEXUS.public_url.rstrip('/')}{path}"
+
+
+class RequestMiddleware:
+    """The outermost middleware of web."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path in _QUIET:
+            return self.get_response(request)
+        door = door_of(request.path)
+        logging.bind_request(read_request_id(request.headers.get("X-Request-ID", "")))
+        started = time.perf_counter()
+        metrics.REQUESTS_IN_FLIGHT.labels(door).inc()
+        status = 500
+        try:
+            with database.time_budget(), use_cases.through_door(door):
+                response = self.get_response(request)
+            status = response.status_code
+        finally:
+            metrics.REQUESTS_IN_FLIGHT.labels(door).dec()
+            metrics.REQUESTS.labels(door, status).inc()
+            _log(request, door, status, time.perf_counter() - started)
+        return response
+
+
+def _log(request: HttpRequest, door: str, status: int, seconds: float) -> None:
+    match = request.resolver_match
+    logging.log.info(
+        "request",
+        door=door,
+        method=request.method,
+        # The pattern, not the path: no ids, no keys, few values.
+        route=match.route if match else None,
+        use_case=getattr(request, "use_case", None),
+        user_id=getattr(request, "user_id", None),
+        status=status,
+        ms=round(seconds * 1000, 1),
+    )
+
+

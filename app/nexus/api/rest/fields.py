@@ -1,0 +1,67 @@
+"""Strict fields of request bodies: they check types and nothing else; what a value may be is the domain's business."""
+
+from typing import Any, Final
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from nexus.kernel.ids import parse_id
+
+ID_SCHEMA: Final = {"type": "string", "pattern": "^[0-9]{1,19}$"}
+
+
+class Body(serializers.Serializer[Any]):
+    """A request body. A field that it does not know is an error, so that a typing error is never silently ignored."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            raise serializers.ValidationError({"non_field_errors": ["Send a JSON object."]}, code="wrong_type")
+        unknown = [name for name in data if name not in self.fields]
+        if unknown:
+            raise serializers.ValidationError(
+                {name: serializers.ErrorDetail(f"There is no field {name!r} here.", "unknown_field") for name in unknown}
+            )
+        return dict(super().to_internal_value(data))
+
+
+class Text(serializers.CharField):
+    """A string, taken as it is. `max_length` is told in the contract and enforced by the domain."""
+
+    def __init__(self, *, max_length: int | None = None, **options: Any) -> None:
+        options.setdefault("allow_blank", True)
+        super().__init__(trim_whitespace=False, **options)
+        self.validators = []
+        if max_length is not None:
+            extend_schema_field({"type": "string", "maxLength": max_length})(self)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(data)
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        # CharField's own answers for the empty string, which is a value like any other here.
+        return serializers.Field.run_validation(self, data)
+
+
+class Choice(serializers.ChoiceField):
+    """One of some strings."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str) or data not in self.choices:
+            raise serializers.ValidationError(f"Must be one of {', '.join(map(str, self.choices))}.", "not_a_choice")
+        return data
+
+
+@extend_schema_field(ID_SCHEMA)
+class Id(serializers.Field[int, str, str, Any]):
+    """An id, which travels as a string."""
+
+    def to_internal_value(self, data: Any) -> int:
+        value = parse_id(data) if isinstance(data, str) else None
+        if value is None:
+            raise serializers.ValidationError("Must be an id: a string of digits.", "not_an_id")
+        return value
+
+    def to_representation(self, value: int) -> str:
+        return str(value)

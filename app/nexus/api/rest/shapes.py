@@ -1,0 +1,220 @@
+"""How things are shown: for each the function that renders it and, beside it, the serializer that documents it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers
+
+from nexus.api.rest.endpoints import Shape
+from nexus.api.rest.fields import Id
+from nexus.domain.notifications.models import Kind
+from nexus.domain.notifications.shapes import NotificationShape
+from nexus.domain.posts.models import Visibility
+from nexus.domain.posts.shapes import PostShape, ThreadShape
+from nexus.domain.timelines.shapes import TimelineItem
+from nexus.domain.users.shapes import UserShape
+from nexus.kernel.pages import Page
+
+T = TypeVar("T")
+
+
+def moment(value: datetime | None) -> str | None:
+    """RFC 3339, UTC, to the millisecond."""
+    return None if value is None else value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Relationship(serializers.Serializer[Any]):
+    """What the viewer and the user are to each other."""
+
+    is_following = serializers.BooleanField()
+    is_followed_by = serializers.BooleanField()
+    is_blocking = serializers.BooleanField()
+
+
+class User(serializers.Serializer[Any]):
+    """A profile. `viewer` is null without a login and for oneself."""
+
+    id = Id()
+    handle = serializers.CharField()
+    display_name = serializers.CharField()
+    bio = serializers.CharField()
+    follower_count = serializers.IntegerField(min_value=0)
+    following_count = serializers.IntegerField(min_value=0)
+    post_count = serializers.IntegerField(min_value=0)
+    created_at = serializers.DateTimeField()
+    version = serializers.IntegerField(min_value=1)
+    viewer = Relationship(allow_null=True)
+
+
+def render_user(user: UserShape) -> dict[str, Any]:
+    """A user as JSON values."""
+    viewer = user.viewer
+    return {
+        "id": str(user.id),
+        "handle": user.handle,
+        "display_name": user.display_name,
+        "bio": user.bio,
+        "follower_count": user.follower_count,
+        "following_count": user.following_count,
+        "post_count": user.post_count,
+        "created_at": moment(user.created_at),
+        "version": user.version,
+        "viewer": viewer
+        and {
+            "is_following": viewer.is_following,
+            "is_followed_by": viewer.is_followed_by,
+            "is_blocking": viewer.is_blocking,
+        },
+    }
+
+
+class Mention(serializers.Serializer[Any]):
+    """Somebody whom the text names."""
+
+    id = Id()
+    handle = serializers.CharField()
+
+
+class PostViewer(serializers.Serializer[Any]):
+    """What the viewer has done with the post."""
+
+    is_liked = serializers.BooleanField()
+
+
+class Post(serializers.Serializer[Any]):
+    """A post or a comment. In a thread, one that is deleted or hidden is an empty place: `is_deleted`, no author."""
+
+    id = Id()
+    author = User(allow_null=True)
+    text = serializers.CharField()
+    content_warning = serializers.CharField()
+    visibility = serializers.ChoiceField(Visibility.choices)
+    reply_to_id = Id(allow_null=True)
+    hashtags = serializers.ListField(child=serializers.CharField())
+    mentions = Mention(many=True)
+    like_count = serializers.IntegerField(min_value=0)
+    comment_count = serializers.IntegerField(min_value=0)
+    created_at = serializers.DateTimeField()
+    edited_at = serializers.DateTimeField(allow_null=True)
+    version = serializers.IntegerField(min_value=1)
+    is_deleted = serializers.BooleanField()
+    viewer = PostViewer(allow_null=True)
+
+
+def render_post(post: PostShape) -> dict[str, Any]:
+    """A post as JSON values."""
+    return {
+        "id": str(post.id),
+        "author": post.author and render_user(post.author),
+        "text": post.text,
+        "content_warning": post.content_warning,
+        "visibility": post.visibility,
+        "reply_to_id": None if post.reply_to_id is None else str(post.reply_to_id),
+        "hashtags": post.hashtags,
+        "mentions": [{"id": str(mention.id), "handle": mention.handle} for mention in post.mentions],
+        "like_count": post.like_count,
+        "comment_count": post.comment_count,
+        "created_at": moment(post.created_at),
+        "edited_at": moment(post.edited_at),
+        "version": post.version,
+        "is_deleted": post.is_deleted,
+        "viewer": post.viewer and {"is_liked": post.viewer.is_liked},
+    }
+
+
+class Item(serializers.Serializer[Any]):
+    """An entry of a timeline."""
+
+    post = Post()
+
+
+def render_item(item: TimelineItem) -> dict[str, Any]:
+    """An entry of a timeline as JSON values."""
+    return {"post": render_post(item.post)}
+
+
+class Notification(serializers.Serializer[Any]):
+    """What some people did. `actors` are the newest, at most 8, of `actor_count`."""
+
+    id = Id()
+    kind = serializers.ChoiceField(Kind.choices)
+    actors = User(many=True)
+    actor_count = serializers.IntegerField(min_value=1)
+    post = Post(allow_null=True)
+    created_at = serializers.DateTimeField()
+    is_read = serializers.BooleanField()
+
+
+def render_notification(notification: NotificationShape) -> dict[str, Any]:
+    """A notification as JSON values."""
+    return {
+        "id": str(notification.id),
+        "kind": notification.kind,
+        "actors": [render_user(actor) for actor in notification.actors],
+        "actor_count": notification.actor_count,
+        "post": notification.post and render_post(notification.post),
+        "created_at": moment(notification.created_at),
+        "is_read": notification.is_read,
+    }
+
+
+class Unread(serializers.Serializer[Any]):
+    """How many notifications are unread; 100 stands for 100 or more."""
+
+    unread_count = serializers.IntegerField(min_value=0, max_value=100)
+
+
+def _page_serializer(name: str, item: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
+    members = {
+        "__doc__": "A part of a list. `next` is null at its end only; `prev` finds what is newer.",
+        "items": item(many=True),
+        "next": serializers.CharField(allow_null=True),
+        "prev": serializers.CharField(allow_null=True),
+    }
+    made: type[serializers.Serializer[Any]] = type(name, (serializers.Serializer,), members)
+    return extend_schema_serializer(component_name=name)(made)
+
+
+def render_page(page: Page[T], render: Callable[[T], Any]) -> dict[str, Any]:
+    """A page as JSON values."""
+    return {"items": [render(item) for item in page.items], "next": page.next, "prev": page.prev}
+
+
+def page_of(shape: Shape[T], name: str) -> Shape[Page[T]]:
+    """The shape of a page of things."""
+    return Shape(
+        render=lambda page: render_page(page, shape.render),
+        serializer=_page_serializer(name, shape.serializer),
+        page=lambda page: page,
+    )
+
+
+USER: Shape[UserShape] = Shape(render_user, User, version=lambda user: user.version)
+USERS = page_of(USER, "UserPage")
+POST: Shape[PostShape] = Shape(render_post, Post, version=lambda post: post.version)
+POSTS = page_of(POST, "PostPage")
+TIMELINE = page_of(Shape(render_item, Item), "Timeline")
+NOTIFICATIONS = page_of(Shape(render_notification, Notification), "NotificationPage")
+UNREAD: Shape[int] = Shape(lambda count: {"unread_count": count}, Unread)
+
+
+class Thread(serializers.Serializer[Any]):
+    """A post in its conversation: what it answers, oldest first, and a page of what answers it."""
+
+    ancestors = Post(many=True)
+    post = Post()
+    comments = POSTS.serializer()
+
+
+def render_thread(thread: ThreadShape) -> dict[str, Any]:
+    """A thread as JSON values."""
+    return {
+        "ancestors": [render_post(post) for post in thread.ancestors],
+        "post": render_post(thread.post),
+        "comments": render_page(thread.comments, render_post),
+    }
+
+
+THREAD: Shape[ThreadShape] = Shape(render_thread, Thread, page=lambda thread: thread.comments)
