@@ -1,0 +1,68 @@
+"""What the tests of the door share: a certificate, replicas that die on demand, and HAProxy in front of them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from haproxy.tests.certificate import Certificate, make_certificate
+from haproxy.tests.door import Door, wait_until
+from haproxy.tests.replica import Replica
+
+OpenDoor = Callable[..., Door]
+
+
+@dataclass
+class Farm:
+    """Three replicas behind a door, and the folder where they leave one file per effect."""
+
+    door: Door
+    replicas: list[Replica]
+    effects: Path
+
+    def keys(self) -> set[str]:
+        """The keys of the effects that happened."""
+        return {path.name for path in self.effects.iterdir()}
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """One for the whole run."""
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture
+def open_door(tmp_path: Path, certificate: Certificate) -> Iterator[OpenDoor]:
+    """Starts doors with the given servers and variables; they are closed with the test."""
+    with ExitStack() as doors:
+
+        def start(**arguments: Any) -> Door:
+            number = len(list(tmp_path.glob("door-*")))
+            return doors.enter_context(Door(tmp_path / f"door-{number}", certificate, **arguments))
+
+        yield start
+
+
+@pytest.fixture
+def replicas(tmp_path: Path) -> Iterator[list[Replica]]:
+    """Three that share their effects."""
+    effects = tmp_path / "effects"
+    effects.mkdir()
+    with ExitStack() as stack:
+        farm = [Replica(tmp_path / f"replica-{number}", effects) for number in (1, 2, 3)]
+        yield [stack.enter_context(replica) for replica in farm]
+
+
+@pytest.fixture
+def make_farm(replicas: list[Replica], open_door: OpenDoor) -> Callable[..., Farm]:
+    """A door in front of the three replicas, all of them seen as up."""
+
+    def make(**arguments: Any) -> Farm:
+        door = open_door(web=[replica.address for replica in replicas], **arguments)
+        wait_until(lambda: set(door.states().values()) == {"UP"}, "three replicas up")
+        return Farm(door, replicas, replicas[0].effects)
+
+    return make
