@@ -1,11 +1,14 @@
 """Rows for tests: each factory leaves the database as the operations would, counters and hashtags included."""
 
+# mypy: disable-error-code="no-untyped-call"
+# (factory_boy's declarations have no types)
+
 from collections.abc import Iterable
 from typing import Any
 
-import factory
 from allauth.account.models import EmailAddress
 from django.db.models import F
+from factory.declarations import LazyAttribute, LazyFunction, Sequence, SubFactory
 from factory.django import DjangoModelFactory
 
 from nexus.domain.graph.models import Block, Follow
@@ -23,8 +26,8 @@ class UserFactory(DjangoModelFactory[User]):
     class Meta:
         model = User
 
-    handle = factory.Sequence(lambda n: f"person_{n}")
-    display_name = factory.LazyAttribute(lambda person: person.handle.replace("_", " ").title())
+    handle = Sequence(lambda n: f"person_{n}")
+    display_name = LazyAttribute(lambda person: person.handle.replace("_", " ").title())
     password = "!"
 
 
@@ -34,10 +37,10 @@ class PostFactory(DjangoModelFactory[Post]):
     class Meta:
         model = Post
 
-    id = factory.LazyFunction(new_id)
-    author = factory.SubFactory(UserFactory)
-    text = factory.Sequence(lambda n: f"Thought number {n}")
-    root_id = factory.LazyAttribute(lambda post: post.reply_to.root_id if post.reply_to else post.id)
+    id = LazyFunction(new_id)
+    author = SubFactory(UserFactory)
+    text = Sequence(lambda n: f"Thought number {n}")
+    root_id = LazyAttribute(lambda post: post.reply_to.root_id if post.reply_to else post.id)
     reply_to = None
 
 

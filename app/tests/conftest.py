@@ -1,0 +1,55 @@
+"""What every test stands on: strict use-cases, an empty Redis, operations that can fail inside a test's transaction."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+from django.db import connection, transaction
+
+from nexus.kernel import database, redis, use_cases
+
+_atomic = database.atomic
+
+
+@pytest.fixture(autouse=True)
+def _strict_use_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(use_cases, "is_strict", True)
+
+
+@pytest.fixture(autouse=True)
+def _empty_redis() -> None:
+    redis.attempt("tests", lambda client: client.flushdb(), None)
+
+
+@pytest.fixture(autouse=True)
+def _operations_undo_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operation is the outermost transaction of its call; inside a test's own it undoes by a savepoint.
+
+    The savepoint is set past Django, so that a test that counts statements counts those of the operation.
+    """
+    monkeypatch.setattr(database, "atomic", _atomic_in_a_test)
+
+
+def _atomic_in_a_test() -> AbstractContextManager[None]:
+    blocks = connection.atomic_blocks
+    return _undoing() if blocks and getattr(blocks[-1], "_from_testcase", False) else _atomic()
+
+
+@contextmanager
+def _undoing() -> Iterator[None]:
+    hooks = len(connection.run_on_commit)
+    _execute("SAVEPOINT operation")
+    try:
+        with transaction.atomic(savepoint=False):
+            yield
+    except Exception:
+        connection.needs_rollback = False
+        del connection.run_on_commit[hooks:]
+        _execute("ROLLBACK TO SAVEPOINT operation")
+        raise
+    _execute("RELEASE SAVEPOINT operation")
+
+
+def _execute(statement: str) -> None:
+    with connection.connection.cursor() as cursor:
+        cursor.execute(statement)
