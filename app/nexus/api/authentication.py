@@ -3,6 +3,7 @@
 from django.http import HttpRequest
 
 from nexus.domain.identity.queries import viewer_of
+from nexus.domain.identity.tokens import ends_at
 from nexus.kernel import database
 from nexus.kernel.errors import NotAuthenticated
 from nexus.kernel.viewer import ANONYMOUS, Viewer
@@ -10,12 +11,24 @@ from nexus.kernel.viewer import ANONYMOUS, Viewer
 
 def viewer_from(request: HttpRequest) -> Viewer:
     """Who asks. Nobody without the header; raises NotAuthenticated for a token that is not, or no longer, valid."""
-    header = request.headers.get("Authorization")
-    if header is None:
+    token = _token(request)
+    if token is None:
         return ANONYMOUS
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise NotAuthenticated("Send the access token as: Authorization: Bearer TOKEN.")
-    viewer = database.retrying(lambda: viewer_of(token.strip()))
+    viewer = database.retrying(lambda: viewer_of(token))
     request.user_id = viewer.user_id  # type: ignore[attr-defined]  # for the log line
     return viewer
+
+
+def token_ends_at(request: HttpRequest) -> float:
+    """When the access token of a request that `viewer_from` accepted ends, in seconds since 1970."""
+    return ends_at(_token(request) or "")
+
+
+def _token(request: HttpRequest) -> str | None:
+    header = request.headers.get("Authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise NotAuthenticated("Send the access token as: Authorization: Bearer TOKEN.")
+    return token.strip()

@@ -1,12 +1,18 @@
-"""How things are shown: for each the function that renders it and, beside it, the serializer that documents it."""
+"""How things are shown by REST: each function of api/rendering.py with the serializer that documents what it gives."""
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any, TypeVar
 
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from nexus.api.rendering import (
+    render_item,
+    render_notification,
+    render_page,
+    render_post,
+    render_thread,
+    render_user,
+)
 from nexus.api.rest.endpoints import Shape
 from nexus.api.rest.fields import Id
 from nexus.domain.notifications.models import Kind
@@ -18,11 +24,6 @@ from nexus.domain.users.shapes import UserShape
 from nexus.kernel.pages import Page
 
 T = TypeVar("T")
-
-
-def moment(value: datetime | None) -> str | None:
-    """RFC 3339, UTC, to the millisecond."""
-    return None if value is None else value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Relationship(serializers.Serializer[Any]):
@@ -46,28 +47,6 @@ class User(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     version = serializers.IntegerField(min_value=1)
     viewer = Relationship(allow_null=True)
-
-
-def render_user(user: UserShape) -> dict[str, Any]:
-    """A user as JSON values."""
-    viewer = user.viewer
-    return {
-        "id": str(user.id),
-        "handle": user.handle,
-        "display_name": user.display_name,
-        "bio": user.bio,
-        "follower_count": user.follower_count,
-        "following_count": user.following_count,
-        "post_count": user.post_count,
-        "created_at": moment(user.created_at),
-        "version": user.version,
-        "viewer": viewer
-        and {
-            "is_following": viewer.is_following,
-            "is_followed_by": viewer.is_followed_by,
-            "is_blocking": viewer.is_blocking,
-        },
-    }
 
 
 class Mention(serializers.Serializer[Any]):
@@ -103,36 +82,10 @@ class Post(serializers.Serializer[Any]):
     viewer = PostViewer(allow_null=True)
 
 
-def render_post(post: PostShape) -> dict[str, Any]:
-    """A post as JSON values."""
-    return {
-        "id": str(post.id),
-        "author": post.author and render_user(post.author),
-        "text": post.text,
-        "content_warning": post.content_warning,
-        "visibility": post.visibility,
-        "reply_to_id": None if post.reply_to_id is None else str(post.reply_to_id),
-        "hashtags": post.hashtags,
-        "mentions": [{"id": str(mention.id), "handle": mention.handle} for mention in post.mentions],
-        "like_count": post.like_count,
-        "comment_count": post.comment_count,
-        "created_at": moment(post.created_at),
-        "edited_at": moment(post.edited_at),
-        "version": post.version,
-        "is_deleted": post.is_deleted,
-        "viewer": post.viewer and {"is_liked": post.viewer.is_liked},
-    }
-
-
 class Item(serializers.Serializer[Any]):
     """An entry of a timeline."""
 
     post = Post()
-
-
-def render_item(item: TimelineItem) -> dict[str, Any]:
-    """An entry of a timeline as JSON values."""
-    return {"post": render_post(item.post)}
 
 
 class Notification(serializers.Serializer[Any]):
@@ -145,19 +98,6 @@ class Notification(serializers.Serializer[Any]):
     post = Post(allow_null=True)
     created_at = serializers.DateTimeField()
     is_read = serializers.BooleanField()
-
-
-def render_notification(notification: NotificationShape) -> dict[str, Any]:
-    """A notification as JSON values."""
-    return {
-        "id": str(notification.id),
-        "kind": notification.kind,
-        "actors": [render_user(actor) for actor in notification.actors],
-        "actor_count": notification.actor_count,
-        "post": notification.post and render_post(notification.post),
-        "created_at": moment(notification.created_at),
-        "is_read": notification.is_read,
-    }
 
 
 class Unread(serializers.Serializer[Any]):
@@ -175,11 +115,6 @@ def _page_serializer(name: str, item: type[serializers.Serializer[Any]]) -> type
     }
     made: type[serializers.Serializer[Any]] = type(name, (serializers.Serializer,), members)
     return extend_schema_serializer(component_name=name)(made)
-
-
-def render_page(page: Page[T], render: Callable[[T], Any]) -> dict[str, Any]:
-    """A page as JSON values."""
-    return {"items": [render(item) for item in page.items], "next": page.next, "prev": page.prev}
 
 
 def page_of(shape: Shape[T], name: str) -> Shape[Page[T]]:
@@ -206,15 +141,6 @@ class Thread(serializers.Serializer[Any]):
     ancestors = Post(many=True)
     post = Post()
     comments = POSTS.serializer()
-
-
-def render_thread(thread: ThreadShape) -> dict[str, Any]:
-    """A thread as JSON values."""
-    return {
-        "ancestors": [render_post(post) for post in thread.ancestors],
-        "post": render_post(thread.post),
-        "comments": render_page(thread.comments, render_post),
-    }
 
 
 THREAD: Shape[ThreadShape] = Shape(render_thread, Thread, page=lambda thread: thread.comments)

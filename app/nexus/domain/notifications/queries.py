@@ -6,7 +6,7 @@ from typing import Final
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from nexus.domain.notifications.models import Notification, NotificationActor
+from nexus.domain.notifications.models import Inbox, Notification, NotificationActor
 from nexus.domain.notifications.shapes import NotificationShape
 from nexus.domain.posts.models import Post
 from nexus.domain.posts.queries import visible_posts
@@ -47,6 +47,11 @@ def notifications_since(recipient_id: int, sequence: int, limit: int) -> tuple[N
     """What came after `sequence`, in the order in which it was committed: the live stream's replay."""
     rows = _visible_to(recipient_id).filter(sequence__gt=sequence).order_by("sequence")[:limit]
     return tuple(_shapes(Viewer(user_id=recipient_id), rows))
+
+
+def last_sequence(recipient_id: int) -> int:
+    """Where the recipient's inbox stands; 0 before the first notification."""
+    return Inbox.objects.filter(user=recipient_id).values_list("last_sequence", flat=True).first() or 0
 
 
 def _visible_to(user_id: int) -> QuerySet[Notification]:
