@@ -62,7 +62,7 @@ def encode_cursor(scope: str, cursor: Cursor) -> str:
     """An opaque token that `decode_cursor` takes back for the same list only."""
     payload = orjson.dumps([cursor.position, int(cursor.is_backward)])
     token = signature(_PURPOSE + scope, payload, _SIGNATURE_BYTES) + payload
-    return base64.urlsafe_b64encode(token).decode().rstrip("=")
+    return _as_text(token)
 
 
 def decode_cursor(scope: str, token: str | None) -> Cursor | None:
@@ -74,11 +74,16 @@ def decode_cursor(scope: str, token: str | None) -> Cursor | None:
     except (binascii.Error, ValueError):
         raise InvalidCursor from None
     given, payload = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
-    # The second test: base64 has several spellings of its last character, and only one of them is ours.
-    if len(given) < _SIGNATURE_BYTES or not is_signed(_PURPOSE + scope, payload, given):
+    # base64 has several spellings of its last character, and only one of them is ours.
+    is_ours = len(given) == _SIGNATURE_BYTES and _as_text(raw) == token
+    if not (is_ours and is_signed(_PURPOSE + scope, payload, given)):
         raise InvalidCursor
     position, is_backward = orjson.loads(payload)
     return Cursor(position, bool(is_backward))
+
+
+def _as_text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def page_of(
