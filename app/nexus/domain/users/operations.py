@@ -76,7 +76,9 @@ def _clean(**fields: str | None) -> dict[str, str]:
     limits = {"display_name": DISPLAY_NAME_MAX, "bio": BIO_MAX}
     errors: list[FieldError] = []
     cleaned = {
-        name: clean_text(value, pointer=f"/{name}", max_length=limits[name], errors=errors)
+        name: clean_text(
+            value, pointer=f"/{name}", max_length=limits[name], errors=errors, multiline=name == "bio"
+        ).strip()
         for name, value in fields.items()
         if value is not None
     }

@@ -1,8 +1,9 @@
 """Profiles."""
 
+import re
 from collections.abc import Iterable
 
-from nexus.domain.users.models import User
+from nexus.domain.users.models import HANDLE_PATTERN, User
 from nexus.domain.users.shapes import Relationship, UserShape
 from nexus.kernel.errors import NotAuthenticated, NotFound
 from nexus.kernel.use_cases import query
@@ -21,6 +22,8 @@ def me(*, viewer: Viewer) -> UserShape:
 @query(NotFound)
 def profile(*, viewer: Viewer, user: int | str) -> UserShape:
     """Somebody's profile, by id or by handle (without @, in any case)."""
+    if isinstance(user, str) and not re.fullmatch(HANDLE_PATTERN, user.lower()):
+        raise NotFound
     people = User.objects.filter(pk=user) if isinstance(user, int) else User.objects.filter(handle=user.lower())
     found = people.reachable_by(viewer.user_id).with_relationship(viewer.user_id).first()
     if found is None:
