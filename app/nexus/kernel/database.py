@@ -23,6 +23,7 @@ _LOCK_TIMEOUT: Final = "55P03"
 _STATEMENT_TIMEOUT: Final = "57014"
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+_in_any_case: ContextVar[list[Callable[[], object]] | None] = ContextVar("in_any_case", default=None)
 
 
 @contextmanager
@@ -113,17 +114,43 @@ class _CommitFailed(Exception):
     """The connection ended between COMMIT and its answer."""
 
 
+def in_any_case(run: Callable[[], object]) -> None:
+    """`run()` in a transaction of its own as soon as the open one is over, committed or not; at once when none is open.
+
+    For what a refusal must leave behind: the error that refuses undoes everything else.
+    """
+    pending = _in_any_case.get()
+    if pending is None:
+        with atomic():
+            run()
+    else:
+        pending.append(run)
+
+
+@contextmanager
+def _outermost() -> Iterator[None]:
+    pending: list[Callable[[], object]] = []
+    token = _in_any_case.set(pending)
+    try:
+        with transaction.atomic():
+            yield
+    finally:
+        _in_any_case.reset(token)
+        for run in pending:
+            in_any_case(run)
+
+
 @contextmanager
 def atomic() -> Iterator[None]:
     """One transaction, or a part of the one that is open (no savepoint: an operation is done whole or not at all)."""
-    with transaction.atomic(savepoint=False):
+    with transaction.atomic(savepoint=False) if connection.in_atomic_block else _outermost():
         yield
 
 
 def _once_in_transaction(run: Callable[[], T]) -> T:
     body_done = False
     try:
-        with transaction.atomic():
+        with _outermost():
             result = run()
             body_done = True
     except (OperationalError, InterfaceError) as error:

@@ -73,6 +73,12 @@ class Forbidden(DomainError):
     code, status, title = "forbidden", 403, "You may not do this"
 
 
+class EmailNotConfirmed(DomainError):
+    """This installation lets only those write who have confirmed their e-mail address. Use the key in the mail."""
+
+    code, status, title = "email_not_confirmed", 403, "Confirm your e-mail address first"
+
+
 class NotFound(DomainError):
     """There is no such thing, or it is not for the caller's eyes: the two answers are the same on purpose."""
 

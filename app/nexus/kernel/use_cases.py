@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Final, Literal, ParamSpec, TypeVar
+from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
 
 from nexus.kernel import database, metrics
-from nexus.kernel.errors import DomainError
+from nexus.kernel.errors import DomainError, EmailNotConfirmed
+from nexus.kernel.viewer import Viewer
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,9 +50,16 @@ def current() -> str | None:
     return _current.get()
 
 
-def operation(*errors: type[DomainError]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Declares a function that changes something, and every error that it can raise on purpose."""
-    return _declare("operation", errors)
+def operation(
+    *errors: type[DomainError], for_unconfirmed: bool = False
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Declares a function that changes something, and every error that it can raise on purpose.
+
+    An actor who may not write is refused here, for all; `for_unconfirmed` marks what such a one may do (confirm, log out).
+    """
+    if for_unconfirmed:
+        return _declare("operation", errors)
+    return _declare("operation", (*errors, EmailNotConfirmed), _actor_may_write)
 
 
 def query(*errors: type[DomainError]) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -64,7 +72,14 @@ def reaction(function: Callable[P, R]) -> Callable[P, R]:
     return _declare("reaction", ())(function)
 
 
-def _declare(kind: Kind, errors: tuple[type[DomainError], ...]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def _actor_may_write(actor: Viewer | None) -> None:
+    if actor is not None and not actor.may_write:
+        raise EmailNotConfirmed
+
+
+def _declare(
+    kind: Kind, errors: tuple[type[DomainError], ...], allow: Callable[[Viewer | None], None] = lambda actor: None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def declare(function: Callable[P, R]) -> Callable[P, R]:
         name = function.__name__
         domain = function.__module__.split(".")[-2]
@@ -74,6 +89,7 @@ def _declare(kind: Kind, errors: tuple[type[DomainError], ...]) -> Callable[[Cal
             if _current.get() is not None:
                 return function(*args, **kwargs)
             with _counted(name, errors):
+                allow(cast("Viewer | None", kwargs.get("actor")))
                 if kind == "query":
                     return database.retrying(lambda: function(*args, **kwargs))
                 return function(*args, **kwargs)

@@ -15,6 +15,8 @@ class Viewer:
     user_id: int | None = None
     login_id: int | None = None
     role: Role = "user"
+    # False while the address is not confirmed, where NEXUS_REQUIRE_CONFIRMED_EMAIL is on.
+    may_write: bool = True
 
     @property
     def is_anonymous(self) -> bool:
