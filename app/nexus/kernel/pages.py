@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 import orjson
@@ -30,14 +30,20 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """What a client asks of a list."""
+    """What a client asks of a list. `is_backward` is for those who say the direction beside the cursor (GraphQL)."""
 
     limit: int = LIMIT_DEFAULT
     cursor: str | None = None
+    is_backward: bool | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= LIMIT_MAX:
             raise InvalidInput.at("/limit", "out_of_range", f"limit must be from 1 to {LIMIT_MAX}.")
+
+    def place(self, scope: str) -> Cursor | None:
+        """Where in the list `scope` to read from; None for its start. Raises InvalidCursor for another list's cursor."""
+        cursor = decode_cursor(scope, self.cursor)
+        return cursor if cursor is None or self.is_backward is None else Cursor(cursor.position, self.is_backward)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +51,22 @@ class Page(Generic[T]):
     """A part of a list, its order kept, with the cursors of its neighbours.
 
     `next` is None only at the end of the list; a page whose items were all hidden still has one. `positions[i]` is the
-    place of `items[i]`, for those who need a cursor for each (GraphQL).
+    place of `items[i]` in the list `scope`, for those who need a cursor for each (GraphQL).
     """
 
     items: tuple[T, ...]
     positions: tuple[int, ...]
     next: str | None
     prev: str | None
+    scope: str = field(default="", compare=False)
 
     def map(self, change: Callable[[T], U]) -> "Page[U]":
         """The same page of changed items."""
-        return Page(tuple(change(item) for item in self.items), self.positions, self.next, self.prev)
+        return Page(tuple(change(item) for item in self.items), self.positions, self.next, self.prev, self.scope)
+
+    def cursors(self) -> list[str]:
+        """A cursor for each item."""
+        return [encode_cursor(self.scope, Cursor(position)) for position in self.positions]
 
 
 def encode_cursor(scope: str, cursor: Cursor) -> str:
@@ -96,7 +107,7 @@ def page_of(
 
     For a backward cursor `fetch` therefore gives the rows in the opposite order of the list.
     """
-    cursor = decode_cursor(scope, request.cursor)
+    cursor = request.place(scope)
     rows = list(fetch(cursor, request.limit + 1))
     has_more = len(rows) > request.limit
     rows = rows[: request.limit]
@@ -109,6 +120,7 @@ def page_of(
         positions=positions,
         next=next_cursor(scope, cursor, positions, has_more=has_more),
         prev=prev_cursor(scope, cursor, positions),
+        scope=scope,
     )
 
 

@@ -84,3 +84,18 @@ def test_a_limit_out_of_range_is_refused(limit: int) -> None:
     with pytest.raises(InvalidInput) as caught:
         PageRequest(limit)
     assert [(error.pointer, error.code) for error in caught.value.errors] == [("/limit", "out_of_range")]
+
+
+def test_a_page_has_a_cursor_for_each_item_that_leads_to_what_follows_it() -> None:
+    page = read([1, 2, 3, 4], PageRequest(3)).map(str)
+    assert page.items == ("4", "3", "2")
+    assert [read([1, 2, 3, 4], PageRequest(1, cursor)).items for cursor in page.cursors()] == [(3,), (2,), (1,)]
+
+
+def test_a_request_may_say_the_direction_itself() -> None:
+    forward, backward = encode_cursor("test", Cursor(5)), encode_cursor("test", Cursor(5, is_backward=True))
+    for cursor in (forward, backward):
+        assert PageRequest(10, cursor, is_backward=True).place("test") == Cursor(5, is_backward=True)
+        assert PageRequest(10, cursor, is_backward=False).place("test") == Cursor(5)
+    assert PageRequest(10, backward).place("test") == Cursor(5, is_backward=True)
+    assert PageRequest(10, is_backward=True).place("test") is None

@@ -109,5 +109,6 @@ def _first_pages(direction: _Direction, viewer: Viewer, user_ids: set[int], limi
             positions=shown,
             next=next_cursor(_scope(direction, user_id), None, edges[:limit], has_more=len(edges) > limit),
             prev=prev_cursor(_scope(direction, user_id), None, edges[:limit]),
+            scope=_scope(direction, user_id),
         )
     return pages

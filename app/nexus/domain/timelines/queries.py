@@ -110,4 +110,4 @@ def _items(viewer: Viewer, ids: Iterable[int]) -> dict[int, TimelineItem]:
 def _page(found: Scan, items: dict[int, TimelineItem]) -> Page[TimelineItem]:
     # A post that was deleted since the rules were asked is left out.
     shown = tuple(post_id for post_id in found.ids if post_id in items)
-    return Page(tuple(items[post_id] for post_id in shown), shown, found.next, found.prev)
+    return Page(tuple(items[post_id] for post_id in shown), shown, found.next, found.prev, found.scope)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nexus.domain.timelines.spans import Span
-from nexus.kernel.pages import PageRequest, decode_cursor, next_cursor, prev_cursor
+from nexus.kernel.pages import PageRequest, next_cursor, prev_cursor
 
 SCANS_MAX: Final = 4
 _REFILL: Final = 200
@@ -31,11 +31,12 @@ class Scan:
     ids: tuple[int, ...]
     next: str | None
     prev: str | None
+    scope: str
 
 
 def scan(timeline: Timeline, request: PageRequest, *, scans: int = SCANS_MAX) -> Scan:
     """One page. Its cursors say how far was scanned, so that a page whose posts are all hidden still leads on."""
-    cursor = decode_cursor(timeline.scope, request.cursor)
+    cursor = request.place(timeline.scope)
     span = Span.of(cursor)
     found: list[int] = []
     scanned: list[int] = []
@@ -60,6 +61,7 @@ def scan(timeline: Timeline, request: PageRequest, *, scans: int = SCANS_MAX) ->
         ids=tuple(found),
         next=next_cursor(timeline.scope, cursor, scanned, has_more=not is_end),
         prev=prev_cursor(timeline.scope, cursor, scanned),
+        scope=timeline.scope,
     )
 
 
