@@ -6,8 +6,8 @@ from django.contrib.admin.apps import SimpleAdminConfig
 class NexusAdminConfig(SimpleAdminConfig):
     """`admin.site` is a NexusAdminSite; its pages are in nexus/admin/pages.py.
 
-    Simple, that is without autodiscovery, which would bring the pages of allauth and of django.contrib.auth: those write
-    to the tables past the operations.
+    Simple, that is without autodiscovery, which would bring the pages of allauth and of django.contrib.auth: those
+    write to the tables past the operations.
     """
 
     default_site = "nexus.admin.site.NexusAdminSite"

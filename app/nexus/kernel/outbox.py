@@ -4,6 +4,7 @@ An event becomes one delivery for each reaction (config/reactions.py); the relay
 it; the worker deletes it in the transaction of its effect. A delivery that is not deleted is sent again when its lease ends.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Final, Self
@@ -11,7 +12,7 @@ from typing import Any, ClassVar, Final, Self
 from django.contrib.postgres.indexes import BTreeIndex
 from django.db import connection, models
 
-from nexus.kernel import clock, logging
+from nexus.kernel import clock, database, logging
 from nexus.kernel.ids import new_id
 
 LEASE: Final = timedelta(seconds=30)
@@ -116,3 +117,22 @@ def publish(*events: Event) -> None:
         OutboxEvent(name=type(event).__name__, payload=event.payload(), request_id=logging.request_id())
         for event in events
     )
+
+
+def run_dead_letters_again(ids: Iterable[int]) -> int:
+    """Makes deliveries of dead letters again, due at once; returns how many were still there."""
+    with database.atomic():
+        letters = list(DeadLetter.objects.select_for_update().filter(id__in=list(ids)).order_by("id"))
+        Delivery.objects.bulk_create(
+            Delivery(
+                id=letter.id,
+                reaction=letter.reaction,
+                payload=letter.payload,
+                request_id=letter.request_id,
+                created_at=letter.created_at,
+                last_error=letter.last_error,
+            )
+            for letter in letters
+        )
+        DeadLetter.objects.filter(id__in=[letter.id for letter in letters]).delete()
+    return len(letters)
