@@ -1,8 +1,8 @@
 """Time-sortable 64-bit ids made by the application, so that no sequence and no leased node number stands in the way.
 
-An id is 42 bits of milliseconds since 2025 and 21 bits that start at random in each process and millisecond. Two
-processes collide about once in two million ids that they make in the same millisecond; the primary key refuses the second
-one and `kernel.database.in_transaction` runs the operation again with new ids.
+An id is 42 bits of milliseconds since 2025 and 21 bits that start at random in each process and millisecond. Where two
+processes make one in the same millisecond they collide about once in a million times; the primary key refuses the second
+id, and `kernel.database.in_transaction` runs the operation again with new ones.
 """
 
 import secrets
