@@ -1,0 +1,1 @@
+"""The replicated stack on one machine, without containers: what `make run` starts, and what the tests stand on."""
