@@ -3,7 +3,7 @@
 import pickle
 import secrets
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from django.conf import settings
 from django.db import transaction
@@ -44,26 +44,31 @@ def remembered(
         metrics.CACHE.labels(label, "off").inc()
         return compute()
     generation_key, answer_key = _generation_key(name), f"cache:{{{name}}}:{variant}"
-    found = redis.attempt("cache", lambda client: client.mget(generation_key, answer_key), None)
+    found = redis.attempt("cache", lambda client: _look_up(client, generation_key, answer_key), None)
     if found is None:
         metrics.CACHE.labels(label, "off").inc()
         return compute()
     # Read before the answer is computed: what is abandoned meanwhile is stored under a generation that is over.
-    generation = found[0] or bytes(_GENERATION_BYTES)
-    kept = _opened(found[1], generation)
+    generation, sealed = found
+    kept = _opened(sealed, generation)
     if kept is not None and is_current(kept[0]):
         metrics.CACHE.labels(label, "hit").inc()
         answer: T = kept[0]
         return answer
     metrics.CACHE.labels(label, "miss").inc()
     fresh = compute()
-    sealed = _sealed(fresh, generation)
-    redis.attempt("cache", lambda client: client.set(answer_key, sealed, ex=min(seconds, KEPT_MAX_S)), None)
+    renewed = _sealed(fresh, generation)
+    redis.attempt("cache", lambda client: client.set(answer_key, renewed, ex=min(seconds, KEPT_MAX_S)), None)
     return fresh
 
 
 def _generation_key(name: str) -> str:
     return f"cache:{{{name}}}:generation"
+
+
+def _look_up(client: "Redis", generation_key: str, answer_key: str) -> tuple[bytes, bytes | None]:
+    generation, sealed = cast(list[bytes | None], client.mget(generation_key, answer_key))
+    return generation or bytes(_GENERATION_BYTES), sealed
 
 
 def _abandon(client: "Redis", names: tuple[str, ...]) -> None:

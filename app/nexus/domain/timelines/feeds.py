@@ -2,8 +2,8 @@
 
 A feed is one sorted set of equal scores, ordered by its members: ids in 19 digits (63 bits do not fit a score) and,
 before them, one member `!<run>:<state>`. Run is the Redis process that the feed was built in: after a restart or a
-failover the feed may have missed posts and is given up. State is the low-water mark (the feed has everything from this id
-up), or the token of the one who is building it. All this is one key, so that it is lost as a whole or not at all.
+failover the feed may have missed posts and is given up. State is the low-water mark (the feed has everything from this
+id up), or the token of the one who is building it. All this is one key, so that it is lost as a whole or not at all.
 """
 
 import random
@@ -122,7 +122,7 @@ class Missing:
 
 def read(feed: Feed, span: Span, count: int) -> Stretch | Missing:
     """Up to `count` ids of the span."""
-    arguments = [_member(span.above), _member(span.below), int(span.is_upward), count]
+    arguments: list[str | int] = [_member(span.above), _member(span.below), int(span.is_upward), count]
     answer = redis.attempt("feed", lambda client: _script(_READ)([feed.key], arguments, client=client), None)
     is_built = bool(answer) and answer[0] != b"building"
     metrics.CACHE.labels("feed", "off" if answer is None else "hit" if is_built else "miss").inc()
@@ -146,7 +146,7 @@ def begin(feed: Feed) -> str | None:
 def finish(feed: Feed, token: str, ids: Sequence[int], mark: int) -> None:
     """The feed is complete from `mark` up; nothing happens if it was lost since `begin`."""
     life = int(_LIFE_S * random.uniform(0.9, 1.0))
-    arguments = [token, _member(mark), life, *map(_member, ids)]
+    arguments: list[str | int] = [token, _member(mark), life, *map(_member, ids)]
     redis.attempt("feed", lambda client: _script(_FINISH)([feed.key], arguments, client=client), 0)
 
 

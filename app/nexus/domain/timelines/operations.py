@@ -27,7 +27,7 @@ PATIENCE: Final = timedelta(seconds=45)
 def fan_out_post(*, post_id: int, after_id: int | None = None) -> None:
     """Adds a post to the feeds of one chunk of its author's followers, and leaves the next chunk to the next delivery.
 
-    Readers without a feed find it in Postgres. An author with too many followers is merged at read, for ever from now on.
+    Readers without a feed find it in Postgres. An author with too many followers is merged at read, now and for ever.
     """
     if not settings.NEXUS.redis_url:
         return

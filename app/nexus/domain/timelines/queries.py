@@ -1,6 +1,6 @@
 """Timelines: newest first by post id, in pages that neither end early nor leave anything out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -13,6 +13,7 @@ from nexus.domain.posts.queries import visible_posts
 from nexus.domain.timelines import rules, skeletons
 from nexus.domain.timelines.scanning import Scan, Timeline, candidates_for, scan
 from nexus.domain.timelines.shapes import TimelineItem
+from nexus.domain.timelines.spans import Span
 from nexus.domain.users.models import User
 from nexus.kernel import caches
 from nexus.kernel.errors import InvalidCursor, InvalidInput, NotAuthenticated, NotFound
@@ -68,11 +69,15 @@ def user_timelines_of_many(viewer: Viewer, user_ids: Iterable[int], limit: int) 
     shown = rules.visible(viewer.user_id, [post_id for ids in candidates.values() for post_id in ids])
     scans = {}
     for user_id in asked:
-        ids = candidates.get(user_id, [])
-        timeline = Timeline(_scope(user_id), lambda _span, _count, ids=ids: ids, lambda _ids: shown)
-        scans[user_id] = scan(timeline, request, scans=1)
+        prepared = partial(_prepared, candidates.get(user_id, []))
+        scans[user_id] = scan(Timeline(_scope(user_id), prepared, lambda _ids: shown), request, scans=1)
     items = _items(viewer, [post_id for each in scans.values() for post_id in each.ids])
     return {user_id: _page(each, items) for user_id, each in scans.items()}
+
+
+def _prepared(ids: Sequence[int], _span: Span, _count: int) -> Sequence[int]:
+    """The skeleton of which the one scan that is made has been read already."""
+    return ids
 
 
 def _scope(user_id: int) -> str:

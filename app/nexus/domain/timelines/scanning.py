@@ -66,5 +66,5 @@ def scan(timeline: Timeline, request: PageRequest, *, scans: int = SCANS_MAX) ->
 
 
 def candidates_for(limit: int) -> int:
-    """How many candidates the first scan asks for: few more than the page holds, as most are shown."""
-    return limit + limit // 2 + 1
+    """How many candidates the first scan asks for: about half of what people write is shown to all their followers."""
+    return 2 * limit + 1

@@ -8,7 +8,7 @@ from typing import Final
 
 from django.db import connection
 
-from nexus.domain.posts.models import Post, PostHashtag, Visibility
+from nexus.domain.posts.models import Hashtag, Post, PostHashtag, Visibility
 from nexus.domain.timelines import feeds
 from nexus.domain.timelines.feeds import Feed, Stretch
 from nexus.domain.timelines.spans import Span
@@ -80,7 +80,9 @@ def public(span: Span, count: int) -> Sequence[int]:
 
 def tagged(hashtag: str, span: Span, count: int) -> Sequence[int]:
     """Posts that carry the hashtag, given by its key."""
-    rows = PostHashtag.objects.filter(hashtag__name=hashtag, post_id__gt=span.above, post_id__lt=span.below)
+    # Not a join: with one id in its hands, Postgres walks the primary key in our order and stops.
+    hashtag_id = Hashtag.objects.filter(name=hashtag).values("pk")[:1]
+    rows = PostHashtag.objects.filter(hashtag_id=hashtag_id, post_id__gt=span.above, post_id__lt=span.below)
     return list(rows.order_by(f"{span.order}post_id").values_list("post_id", flat=True)[:count])
 
 
@@ -107,7 +109,8 @@ def _reader(reader_id: int, span: Span, count: int) -> tuple[int, list[int]]:
         row = cursor.fetchone()
     if row is None:
         raise NotAuthenticated
-    return row
+    epoch, merged = row
+    return epoch, merged
 
 
 def _values(reader_id: int, span: Span, count: int) -> dict[str, int]:

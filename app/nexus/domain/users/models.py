@@ -105,6 +105,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         constraints = [
             models.CheckConstraint(condition=Q(handle__regex=HANDLE_PATTERN), name="user_handle_is_lower_case"),
         ]
+        # Timelines ask at each page whom of these few a reader follows.
+        indexes = [models.Index(fields=["id"], name="user_merged_at_read", condition=Q(is_merged_at_read=True))]
 
     def __str__(self) -> str:
         return f"@{self.handle}"
