@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver
 from django.utils.translation import gettext_lazy
 
@@ -33,7 +33,7 @@ class NexusAdminSite(AdminSite):
             except RateLimited as refusal:
                 context = {**self.each_context(request), "title": refusal.title, "detail": refusal.detail}
                 headers = {"Retry-After": str(refusal.retry_after)}
-                return render(request, "admin/refused.html", context, status=refusal.status, headers=headers)
+                return TemplateResponse(request, "admin/refused.html", context, status=refusal.status, headers=headers)
         return super().login(request, extra_context)
 
 

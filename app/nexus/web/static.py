@@ -4,6 +4,10 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class HashedStaticFiles(CompressedManifestStaticFilesStorage):
-    """Hashed and compressed names from `collectstatic`; without a manifest (tests, manage.py) the plain names."""
+    """Hashed and compressed names from `collectstatic`; plain names where that has not been run, as in tests."""
 
     manifest_strict = False
+
+    def stored_name(self, name: str) -> str:
+        """The name under which a browser finds the file."""
+        return str(super().stored_name(name)) if self.hashed_files else name
