@@ -160,7 +160,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "nexus.api.rest.schema.postprocess",
+        "nexus.api.rest.schema_extras.complete",
     ],
 }
 

@@ -89,7 +89,7 @@ class UseCaseSchema(AutoSchema):  # type: ignore[misc]
     def get_response_serializers(self) -> Any:
         endpoint = self.endpoint
         shown = endpoint.shows.serializer if endpoint.shows else None
-        answers: dict[Any, Any] = {endpoint.status: OpenApiResponse(shown, "Done" if shown is None else "")}
+        answers: dict[Any, Any] = {endpoint.status: OpenApiResponse(shown, "Done")}
         if not endpoint.is_write:
             answers[304] = OpenApiResponse(None, "Not changed since the ETag in If-None-Match")
         by_status: dict[int, list[str]] = defaultdict(list)
@@ -133,9 +133,3 @@ class UseCaseSchema(AutoSchema):  # type: ignore[misc]
             }
             for name in variables
         ]
-
-
-def postprocess(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """Adds what spectacular cannot know: the security scheme and the headers of every answer."""
-    result["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
-    return result
