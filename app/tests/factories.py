@@ -66,7 +66,7 @@ def post(
     for name in tags:
         hashtag, _ = Hashtag.objects.get_or_create(name=name)
         PostHashtag.objects.create(hashtag=hashtag, post=written)
-    if written.deleted_at is None:
+    if written.deleted_at is None and written.is_open:
         _add(written.author, post_count=1)
         if written.reply_to is not None:
             _add(written.reply_to, comment_count=1)

@@ -6,23 +6,23 @@ from typing import Final
 
 from nexus.kernel.errors import FieldError
 
-# UAX #15's stream-safe limit. Longer runs are no language, and normalising them takes time by the square of their length.
+# UAX #15's stream-safe limit. Longer runs are no language, and the time to normalise them grows with their square.
 MARKS_IN_A_ROW: Final = 30
 # No character has a longer canonical decomposition, so a longer input cannot become short enough.
 _DECOMPOSITION_MAX: Final = 4
 
-# Controls, lone surrogates, and the two bidi overrides: those only serve to show text in an order that it does not have.
-_REFUSED: Final = "\x00-\x08\x0b\x0c\x0d\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202d\u202e"
+# Controls, lone surrogates, and bidi overrides, whose only use is to show text in an order that it does not have.
+_REFUSED: Final = r"\x00-\x08\x0b\x0c\x0d\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202d\u202e"
 # A line stands inside other text, where an open bidi embedding or isolate would reorder what follows it. In a text of
 # several lines they end with the paragraph, and Arabic and Hebrew texts have them for good reason.
-_REFUSED_IN_LINE: Final = _REFUSED + "\t\n\u2028\u2029\u202a-\u202c\u2066-\u2069"
+_REFUSED_IN_LINE: Final = _REFUSED + r"\t\n\u2028\u2029\u202a-\u202c\u2066-\u2069"
 _REFUSED_IN_TEXT_PATTERN: Final = re.compile(f"[{_REFUSED}]")
 _REFUSED_IN_LINE_PATTERN: Final = re.compile(f"[{_REFUSED_IN_LINE}]")
 
 # Unicode's Default_Ignorable_Code_Point: nothing is seen of them.
 IGNORABLE: Final = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
-    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 
 
@@ -60,7 +60,7 @@ def _problem_before(value: str, max_length: int, multiline: bool) -> tuple[str, 
     if len(value) > _DECOMPOSITION_MAX * max_length:
         return _too_long(max_length)
     if found := (_REFUSED_IN_TEXT_PATTERN if multiline else _REFUSED_IN_LINE_PATTERN).search(value):
-        return "control_character", f"The character U+{ord(found[0]):04X} at position {found.start()} is not allowed here."
+        return "control_character", f"U+{ord(found[0]):04X} at position {found.start()} is not allowed here."
     if not value.isascii() and _longest_run_of_marks(value) > MARKS_IN_A_ROW:
         return "too_many_marks", f"A character can carry at most {MARKS_IN_A_ROW} marks."
     return None

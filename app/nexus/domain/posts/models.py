@@ -1,11 +1,14 @@
 """Posts, what they are about, and who likes them."""
 
-from typing import Final
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final, Self
 
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
-from django.db.models import F, Q
+from django.db import connection, models
+from django.db.models import Exists, F, OuterRef, Q
 
+from nexus.domain.graph.models import Block, Follow
 from nexus.domain.users.models import User
 from nexus.kernel import clock
 from nexus.kernel.ids import new_id
@@ -23,6 +26,52 @@ class Visibility(models.TextChoices):
     UNLISTED = "unlisted"
     FOLLOWERS = "followers"
     MENTIONED = "mentioned"
+
+
+# Who sees these need not be known. Only they are counted in public numbers: a count must not tell of a hidden post.
+OPEN: Final = (Visibility.PUBLIC, Visibility.UNLISTED)
+
+
+class PostQuerySet(models.QuerySet["Post"]):
+    """What is true of many posts."""
+
+    def visible_to(self, viewer_id: int | None) -> Self:
+        """Those that the viewer may see: the one rule of visibility, for every list, thread, count and door."""
+        return self.filter(_is_visible_to(viewer_id))
+
+    def placed_for(self, viewer_id: int | None) -> Self:
+        """Those that the viewer may see, and the others that have an answer which he may see.
+
+        Whether such a place is empty because of a deletion or because of the rule must not be known: both stay.
+        """
+        answers = Post.objects.visible_to(viewer_id).filter(reply_to_id=OuterRef("pk"))
+        return self.filter(_is_visible_to(viewer_id) | Q(Exists(answers)))
+
+    def with_flags(self, viewer_id: int | None) -> Self:
+        """Adds what the viewer has done with each; nothing for nobody."""
+        if viewer_id is None:
+            return self
+        return self.annotate(is_liked=Exists(Like.objects.filter(user_id=viewer_id, post_id=OuterRef("pk"))))
+
+
+def _is_visible_to(viewer_id: int | None) -> Q:
+    is_there = Q(deleted_at=None, author__is_active=True)
+    if viewer_id is None:
+        return is_there & Q(visibility__in=OPEN)
+    author = OuterRef("author_id")
+    is_blocked_by_viewer = Exists(Block.objects.filter(blocker_id=viewer_id, blocked_id=author))
+    is_blocking_viewer = Exists(Block.objects.filter(blocker_id=author, blocked_id=viewer_id))
+    is_follower = Exists(Follow.objects.filter(follower_id=viewer_id, followee_id=author))
+    return (
+        is_there
+        & Q(~is_blocked_by_viewer, ~is_blocking_viewer)
+        & (
+            Q(visibility__in=OPEN)
+            | Q(author_id=viewer_id)
+            | Q(mention_ids__contains=[viewer_id])
+            | Q(Q(visibility=Visibility.FOLLOWERS), is_follower)
+        )
+    )
 
 
 class Post(models.Model):
@@ -45,6 +94,8 @@ class Post(models.Model):
     deleted_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=1)
 
+    objects = PostQuerySet.as_manager()
+
     class Meta:
         app_label = "nexus"
         indexes = [
@@ -60,12 +111,39 @@ class Post(models.Model):
     def __str__(self) -> str:
         return f"post {self.id} by {self.author_id}"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it counts in public numbers."""
+        return self.visibility in OPEN
+
+
+class HashtagQuerySet(models.QuerySet["Hashtag"]):
+    """Hashtags are made by the first post that carries them."""
+
+    def ids_of(self, names: Iterable[str]) -> dict[str, int]:
+        """The id of each name, made where there was none. Their order keeps two calls from waiting in a circle."""
+        wanted = sorted(set(names))
+        ids = dict(self.filter(name__in=wanted).values_list("name", "id")) if wanted else {}
+        if missing := [name for name in wanted if name not in ids]:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    """
+                    INSERT INTO nexus_hashtag (id, name) SELECT * FROM unnest(%s::bigint[], %s::text[])
+                    ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING name, id
+                    """,
+                    [[new_id() for _ in missing], missing],
+                )
+                ids |= dict(cursor.fetchall())
+        return ids
+
 
 class Hashtag(models.Model):
     """A hashtag in the form in which all its spellings are equal."""
 
     id = models.BigIntegerField(primary_key=True, default=new_id)
     name = models.CharField(max_length=HASHTAG_MAX, unique=True)
+
+    objects = HashtagQuerySet.as_manager()
 
     class Meta:
         app_label = "nexus"
@@ -88,6 +166,42 @@ class PostHashtag(models.Model):
         return f"{self.hashtag_id} on {self.post_id}"
 
 
+class LikeQuerySet(models.QuerySet["Like"]):
+    """Likes and their count, which change in one statement."""
+
+    def add(self, user_id: int, post_id: int) -> int | None:
+        """The post's new count of likes; None when the user liked it already."""
+        return _changed_count(
+            """
+            WITH added AS (
+                INSERT INTO nexus_like (id, user_id, post_id, created_at) VALUES (%s, %s, %s, %s)
+                ON CONFLICT (user_id, post_id) DO NOTHING RETURNING post_id
+            )
+            UPDATE nexus_post SET like_count = like_count + 1 FROM added WHERE id = added.post_id
+            RETURNING like_count
+            """,
+            [new_id(), user_id, post_id, clock.now()],
+        )
+
+    def remove(self, user_id: int, post_id: int) -> int | None:
+        """The post's new count of likes; None when the user did not like it."""
+        return _changed_count(
+            """
+            WITH removed AS (DELETE FROM nexus_like WHERE user_id = %s AND post_id = %s RETURNING post_id)
+            UPDATE nexus_post SET like_count = like_count - 1 FROM removed WHERE id = removed.post_id
+            RETURNING like_count
+            """,
+            [user_id, post_id],
+        )
+
+
+def _changed_count(statement: str, parameters: Sequence[int | datetime]) -> int | None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        row = cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
 class Like(models.Model):
     """That a user likes a post."""
 
@@ -95,6 +209,8 @@ class Like(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="+", db_index=False)
     post = models.ForeignKey(Post, models.CASCADE, related_name="+", db_index=False)
     created_at = models.DateTimeField(default=clock.now)
+
+    objects = LikeQuerySet.as_manager()
 
     class Meta:
         app_label = "nexus"
