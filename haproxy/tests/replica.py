@@ -18,11 +18,10 @@ class Replica(Server):
 
     name = "replica"
 
-    def __init__(self, directory: Path, effects: Path) -> None:
+    def __init__(self, directory: Path, effects: Path, *, host: str = "127.0.0.1", port: int | None = None) -> None:
         super().__init__(directory)
         self.effects = effects
-        self.port = free_port()
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = f"{host}:{port or free_port()}"
 
     def prepare(self) -> None:
         """A replica that starts is not draining."""
