@@ -16,7 +16,7 @@ If it is not you, there is nothing to do: without a confirmation the address sta
 """
 _CONFIRM_CHOICE: Final = """\
 For @{handle}:
-  {site}/#confirm-email={key}
+  {site}/confirm-email#{key}
   or send the key to POST {site}/api/v1/identity/email/confirm: {key}
 """
 _WARN: Final = """\
@@ -25,7 +25,7 @@ Hello,
 somebody has just signed up at {site} with {email}, which is the address of your account @{handle}.
 
 If that was you: you have an account already. Log in with it, or ask for a new password:
-  {site}/#request-password-reset
+  {site}/request-password-reset
 
 If it was not you, there is nothing to do. Your account is as it was, and nobody else can use your address.
 """
@@ -41,7 +41,7 @@ If it was not you, there is nothing to do: the password stays as it is.
 """
 _RESET_CHOICE: Final = """\
 For @{handle}:
-  {site}/#reset-password={key}
+  {site}/reset-password#{key}
   or send the key to POST {site}/api/v1/identity/password/reset: {key}
 """
 
