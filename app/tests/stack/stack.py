@@ -1,0 +1,155 @@
+"""The whole of Nexus for a test: servers, roles, HAProxy; people who talk to it through the door; and the rows behind."""
+
+import http.client
+import json
+import os
+import secrets
+import subprocess
+import sys
+import uuid
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from haproxy.tests.certificate import Certificate, make_certificate
+from haproxy.tests.door import Door, wait_until
+from haproxy.tests.load import Call
+from local.ports import free_port
+from local.postgres import Postgres
+from local.redis import Redis
+from local.role import APP, Role
+
+PASSWORD = "a long enough phrase"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who has signed up."""
+
+    id: str
+    handle: str
+    token: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+
+
+class Stack:
+    """3 web replicas, 1 live, 1 worker, 2 relays behind HAProxy, as `make run` has them; leaves nothing behind."""
+
+    def __init__(self, directory: Path, *, webs: int = 3) -> None:
+        self.directory = directory
+        self.certificate: Certificate = make_certificate(directory)
+        self.postgres = Postgres(directory / "postgres", free_port())
+        self.redis = Redis(directory / "redis", free_port())
+        self.variables = self._variables()
+        self.webs = [self.role("web") for _ in range(webs)]
+        self.live = self.role("live")
+        self.worker = self.role("worker")
+        self.relays = [self.role("relay") for _ in range(2)]
+        self.door = Door(
+            directory / "door",
+            self.certificate,
+            web=[web.address for web in self.webs],
+            live=[self.live.address],
+        )
+        self._running = ExitStack()
+
+    def _variables(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("NEXUS_")}
+        return {
+            **kept,
+            "NEXUS_ENVIRONMENT": "test",
+            "NEXUS_SECRET_KEY": secrets.token_urlsafe(48),
+            "NEXUS_JWT_KEYS": f"stack:{secrets.token_urlsafe(48)}",
+            "NEXUS_DATABASE_URL": self.postgres.url,
+            "NEXUS_REDIS_URL": self.redis.database_url(0),
+            "NEXUS_BROKER_URL": self.redis.database_url(1),
+            "NEXUS_PUBLIC_URL": "https://localhost:8443",
+            "NEXUS_ALLOWED_HOSTS": "localhost,127.0.0.1",
+            "NEXUS_EMAIL_URL": f"file://{self.directory / 'mail'}",
+            "NEXUS_RATE_LIMITS": "off",
+        }
+
+    def role(self, name: str) -> Role:
+        """Another process of this kind, not started yet."""
+        return Role(self.directory, name, self.variables, port=free_port(), metrics_port=free_port())
+
+    def __enter__(self) -> "Stack":
+        with ExitStack() as starting:
+            for server in (self.postgres, self.redis):
+                starting.enter_context(server)
+            starting.callback(self.postgres.remove)
+            subprocess.run(
+                [sys.executable, "-m", "nexus.config", "migrate"],
+                env={**self.variables, "PYTHONPATH": str(APP)},
+                check=True,
+                capture_output=True,
+            )
+            for role in (*self.webs, self.live, self.worker, *self.relays, self.door):
+                starting.enter_context(role)
+            wait_until(lambda: set(self.door.states().values()) == {"UP"}, "all replicas behind the door")
+            self._running = starting.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._running.close()
+
+    def call(
+        self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any, dict[str, str]]:
+        """One request through HAProxy: status, JSON, headers."""
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", self.door.port, timeout=15, context=self.door.client_tls()
+        )
+        try:
+            data = None if body is None else json.dumps(body)
+            connection.request(method, path, data, {"Content-Type": "application/json", **(headers or {})})
+            answer = connection.getresponse()
+            text = answer.read()
+            return answer.status, json.loads(text) if text else None, dict(answer.getheaders())
+        finally:
+            connection.close()
+
+    def sign_up(self, handle: str) -> Person:
+        """Somebody new."""
+        body = {"handle": handle, "email": f"{handle}@example.org", "password": PASSWORD}
+        status, answer, _ = self.call("POST", "/api/v1/identity/sign-up", body)
+        assert status == 201, answer
+        return Person(answer["user"]["id"], handle, answer["access_token"])
+
+    def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """What Postgres itself says."""
+        connection = psycopg2.connect(self.postgres.url)
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(sql, parameters)
+                return list(cursor.fetchall())
+        finally:
+            connection.close()
+
+    def nothing_is_left_to_do(self) -> bool:
+        """Whether every event has had its effect."""
+        return self.rows("SELECT (SELECT count(*) FROM nexus_outboxevent) + (SELECT count(*) FROM nexus_delivery)") == [
+            (0,)
+        ]
+
+
+class Mix:
+    """Two thirds reads of two kinds, one third posts with a key; the text of a post is its key."""
+
+    def __init__(self, person: Person) -> None:
+        self._person = person
+
+    def __call__(self, number: int) -> Call:
+        if number % 3 == 0:
+            return Call("GET", "/api/v1/timelines/home", self._person.headers)
+        if number % 3 == 1:
+            return Call("GET", "/api/v1/timelines/public?limit=5", self._person.headers)
+        key = str(uuid.uuid4())
+        headers = {**self._person.headers, "Idempotency-Key": key}
+        return Call("POST", "/api/v1/posts", headers, json.dumps({"text": key}).encode(), key)
