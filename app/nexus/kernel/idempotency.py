@@ -78,7 +78,7 @@ class Key:
         return Fernet(base64.urlsafe_b64encode(raw))
 
 
-class Undo(Exception):  # noqa: N818
+class Undo(Exception):
     """Raised by an operation to give `answer` and store nothing (a GraphQL document that ended in errors)."""
 
     def __init__(self, answer: Answer) -> None:

@@ -55,7 +55,7 @@ def operation(
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Declares a function that changes something, and every error that it can raise on purpose.
 
-    An actor who may not write is refused here, for all; `for_unconfirmed` marks what such a one may do (confirm, log out).
+    An actor who may not write is refused here; `for_unconfirmed` marks what such a one may do (confirm, log out).
     """
     if for_unconfirmed:
         return _declare("operation", errors)

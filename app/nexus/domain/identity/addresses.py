@@ -88,7 +88,7 @@ def reset_key(address: EmailAddress) -> str:
 
 def address_of(reset_key: str) -> EmailAddress | None:
     """The address, with its user, that a valid key to set a new password was sent to."""
-    first, _, token = reset_key.partition("-")
+    first, _, _ = reset_key.partition("-")
     try:
         pk = base36_to_int(first) if _may_be_key(reset_key) else 0
     except ValueError:

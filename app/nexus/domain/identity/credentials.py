@@ -13,17 +13,18 @@ from nexus.kernel.text import clean_text
 
 PASSWORD_MAX: Final = 256
 # Names that speak for the installation, or that a path or a mailbox of it may have.
-RESERVED_HANDLES: Final = frozenset(
-    "about abuse account accounts admin administrator all anonymous api auth billing blog bot contact deleted everyone "
-    "graphql help here home hostmaster info instance legal live localhost login logout mail me mod moderation moderator "
-    "moderators news nexus nobody noreply no_reply notifications null official operator owner postmaster privacy "
-    "register root search security settings signup staff static status support sysadmin system team terms timeline "
-    "undefined user users webmaster www".split()
-)
+_RESERVED: Final = """
+    about abuse account accounts admin administrator all anonymous api auth billing blog bot contact deleted
+    everyone graphql help here home hostmaster info instance legal live localhost login logout mail me mod
+    moderation moderator moderators news nexus nobody noreply no_reply notifications null official operator
+    owner postmaster privacy register root search security settings signup staff static status support
+    sysadmin system team terms timeline undefined user users webmaster www
+"""
+RESERVED_HANDLES: Final = frozenset(_RESERVED.split())
 
 
 def account(*, handle: str, email: str, password: str, display_name: str) -> tuple[User, str]:
-    """A user, not stored and without a password, and the normalised address; raises InvalidInput for all that is wrong."""
+    """A user, not stored and without a password, and the normalised address; raises InvalidInput for what is wrong."""
     errors: list[FieldError] = []
     user = User(
         handle=_handle(handle, errors),

@@ -38,7 +38,8 @@ def rotate(refresh_token: str) -> Tokens:
         row = (
             RefreshToken.objects.select_related("login__user")
             .select_for_update(of=("self", "login"))
-            .filter(token_hash=token_hash, expires_at__gt=clock.now(), login__ended_at=None, login__user__is_active=True)
+            .filter(token_hash=token_hash, expires_at__gt=clock.now())
+            .filter(login__ended_at=None, login__user__is_active=True)
             .first()
         )
         if row is None:
@@ -47,7 +48,7 @@ def rotate(refresh_token: str) -> Tokens:
         if row.spent_at is not None and now - row.spent_at > GRACE:
             log.warning("refresh_token_reused", login_id=login.pk, user_id=login.user_id)
             database.in_any_case(partial(end_login, login.pk))
-            raise InvalidRefreshToken("This refresh token had been used before. The login has been ended: log in again.")
+            raise InvalidRefreshToken("This refresh token was used before. Its login has been ended: log in again.")
         successor = tokens.successor_of(refresh_token)
         if row.spent_at is None:
             row.spent_at = login.last_used_at = now

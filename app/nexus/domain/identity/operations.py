@@ -3,8 +3,8 @@
 Nothing here tells whether an address is known: the answer and the work are the same, and what differs goes by mail.
 """
 
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, check_password, make_password
@@ -75,7 +75,7 @@ def log_in(*, actor: Viewer, login: str, password: str) -> Tokens:
 
 @operation(InvalidRefreshToken, for_unconfirmed=True)
 def refresh_tokens(*, actor: Viewer, refresh_token: str) -> Tokens:
-    """The next pair of tokens. The same token again within ten seconds gets the same successor; later it ends the login."""
+    """The next tokens. A token sent again within ten seconds gets the same successor; later it ends the login."""
     return logins.rotate(refresh_token)
 
 

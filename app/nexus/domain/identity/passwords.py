@@ -42,7 +42,7 @@ def _busy() -> Unavailable:
     return Unavailable("Too many people are logging in at this moment.", retry_after=1)
 
 
-# A quarter of the threads hashes (Argon2 releases the interpreter's lock) and a quarter waits: half is left for the rest.
+# A quarter of the threads hashes (Argon2 releases the interpreter's lock), a quarter waits: half is left for the rest.
 hashing: Final = Bounded(max(1, settings.NEXUS.web_threads // 4))
 
 
