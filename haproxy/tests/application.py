@@ -1,5 +1,6 @@
 """A tiny WSGI application that stands for the web role behind the door: reads, keyed writes, probes, a stream."""
 
+import contextlib
 import json
 import os
 import time
@@ -40,10 +41,8 @@ def _write(environ: dict[str, Any]) -> dict[str, object]:
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     key = environ.get("HTTP_IDEMPOTENCY_KEY", "none")
     time.sleep(SECONDS_BEFORE)
-    try:
+    with contextlib.suppress(FileExistsError):
         (EFFECTS / key).open("x").close()
-    except FileExistsError:
-        pass
     time.sleep(SECONDS_AFTER)
     return {"replica": NAME, "key": key, "length": len(body)}
 

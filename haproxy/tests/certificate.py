@@ -32,9 +32,7 @@ def make_certificate(directory: Path) -> Certificate:
     certificate = (
         _builder(x509.Name.from_rfc4514_string("CN=localhost"), authority_name, key.public_key())
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     pem, ca = directory / "server.pem", directory / "ca.pem"

@@ -4,11 +4,12 @@
         ...                                  # break something
     assert load.report.lost == [], load.report
 
-Each call ends ok (an answer below 400), failed (certainly not done, or a read without a good answer) or unknown (a write
-whose answer was lost: it may have been done).
+Each call ends ok (an answer below 400), failed (certainly not done, or a read without a good answer) or unknown (a
+write whose answer was lost: it may have been done).
 """
 
 import http.client
+import itertools
 import ssl
 import threading
 import time
@@ -95,7 +96,7 @@ class Report:
     def write_pause(self) -> float:
         """The longest time, in seconds, in which no write was acknowledged to anybody."""
         ends = sorted(outcome.ended for outcome in self.ok if outcome.call.is_write)
-        return max((later - earlier for earlier, later in zip(ends, ends[1:], strict=False)), default=0.0)
+        return max((later - earlier for earlier, later in itertools.pairwise(ends)), default=0.0)
 
     def __str__(self) -> str:
         verdicts = Counter(str(outcome.verdict) for outcome in self.outcomes)
