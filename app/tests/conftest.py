@@ -1,6 +1,6 @@
 """What every test stands on: strict use-cases, an empty Redis, operations that can fail inside a test's transaction."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
@@ -32,7 +32,20 @@ def _operations_undo_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _atomic_in_a_test() -> AbstractContextManager[None]:
     blocks = connection.atomic_blocks
-    return _undoing() if blocks and getattr(blocks[-1], "_from_testcase", False) else _atomic()
+    return _outermost() if blocks and getattr(blocks[-1], "_from_testcase", False) else _atomic()
+
+
+@contextmanager
+def _outermost() -> Iterator[None]:
+    pending: list[Callable[[], object]] = []
+    token = database._in_any_case.set(pending)
+    try:
+        with _undoing():
+            yield
+    finally:
+        database._in_any_case.reset(token)
+        for run in pending:
+            database.in_any_case(run)
 
 
 @contextmanager

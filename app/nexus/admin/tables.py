@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
@@ -27,7 +27,7 @@ class BoundedPaginator(_Paginator):
     """Counts up to 10,000 rows: counting millions would take longer than a statement may."""
 
     @cached_property
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         """How many rows there are, or 10,000."""
         rows: Any = self.object_list
         return int(rows.order_by()[:COUNTED_MAX].count())
@@ -39,7 +39,7 @@ class Table(_ModelAdmin):
     paginator = BoundedPaginator
     show_full_result_count = False
     list_per_page = 50
-    ordering: ClassVar[list[str]] = ["-pk"]
+    ordering = ("-pk",)
     view_on_site = False
 
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -1,9 +1,9 @@
 """Static files under names that change with their content, so that browsers keep them for ever."""
 
-from whitenoise.storage import CompressedManifestStaticFilesStorage
+from whitenoise.storage import CompressedManifestStaticFilesStorage  # type: ignore[import-untyped]
 
 
-class HashedStaticFiles(CompressedManifestStaticFilesStorage):
+class HashedStaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
     """Hashed and compressed names from `collectstatic`; plain names where that has not been run, as in tests."""
 
     manifest_strict = False

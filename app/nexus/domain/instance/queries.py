@@ -5,12 +5,14 @@ from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.conf import settings
+from django.db import connection
 
-from nexus.domain.instance.shapes import InstanceShape, Limits
+from nexus.domain.instance.shapes import InstanceShape, Limits, Statistics
 from nexus.kernel.pages import LIMIT_MAX
 from nexus.kernel.use_cases import query
 from nexus.kernel.viewer import Viewer
 
+_COUNTED_MAX: Final = 100_000
 # What a client can rely on, one word for each part of the contract that an older or smaller installation may lack.
 _FEATURES: Final = (
     "blocks", "comments", "content_warnings", "follows", "graphql", "hashtags", "idempotency_keys", "likes", "live",
@@ -35,6 +37,23 @@ def instance(*, viewer: Viewer) -> InstanceShape:
         ),
         features=_FEATURES,
     )
+
+
+def statistics() -> Statistics:
+    """How many people and posts there are, for the landing page."""
+    return Statistics(
+        user_count=_count("User", is_active=True),
+        post_count=_count("Post", deleted_at=None),
+    )
+
+
+def _count(model: str, **alive: object) -> int:
+    rows = apps.get_model("nexus", model)._default_manager
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reltuples FROM pg_class WHERE oid = to_regclass(%s)", [rows.model._meta.db_table])
+        (estimate,) = cursor.fetchone() or (0,)
+    # Counting reads the whole table; nobody needs the last digit of a large number.
+    return int(estimate) if estimate > _COUNTED_MAX else rows.filter(**alive).count()
 
 
 def _length(model: str, field: str) -> int:

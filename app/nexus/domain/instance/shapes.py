@@ -23,3 +23,11 @@ class InstanceShape:
     version: str
     limits: Limits
     features: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """How much there is; of very large tables what Postgres estimates."""
+
+    user_count: int
+    post_count: int

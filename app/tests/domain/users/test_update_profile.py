@@ -55,13 +55,14 @@ def test_all_errors_are_told_at_once() -> None:
     assert (ada.display_name, ada.version) == ("Ada", 1)
 
 
-@pytest.mark.parametrize(("field", "length"), [("display_name", 50), ("bio", 500)])
-def test_the_limits_count_code_points(field: str, length: int) -> None:
-    ada = make.user()
-    longest = "🙂" * length
-    assert getattr(update_profile(actor=make.viewer(ada), **{field: longest}), field) == longest
+def test_the_limits_count_code_points() -> None:
+    ada = make.viewer(make.user())
+    assert update_profile(actor=ada, display_name="🙂" * 50).display_name == "🙂" * 50
+    assert update_profile(actor=ada, bio="🙂" * 500).bio == "🙂" * 500
     with pytest.raises(InvalidInput):
-        update_profile(actor=make.viewer(ada), **{field: longest + "🙂"})
+        update_profile(actor=ada, display_name="🙂" * 51)
+    with pytest.raises(InvalidInput):
+        update_profile(actor=ada, bio="🙂" * 501)
 
 
 def test_a_display_name_has_one_line() -> None:
