@@ -186,7 +186,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144
 
 STATIC_URL = "/static/"
 STATIC_ROOT = NEXUS.static_root
-STATICFILES_DIRS = [APP_DIR / "nexus" / "web" / "static"]
+STATICFILES_DIRS = [APP_DIR / "nexus" / "web" / "static", APP_DIR / "nexus" / "api" / "graphql" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "nexus.web.static.HashedStaticFiles"},

@@ -1,0 +1,104 @@
+"""Accounts, logins and addresses, by GraphQL."""
+
+from typing import Final
+
+import strawberry
+
+from nexus.api.graphql.context import Info
+from nexus.api.graphql.marks import Marks
+from nexus.api.graphql.nodes import User, user_node
+from nexus.domain.identity import operations, shapes
+from nexus.kernel.viewer import Viewer
+
+# Where guessing must be slow, and where the answer must not stay readable in the database.
+_GUARDED: Final = {"marks": Marks(limit="credentials")}
+_GUARDED_SECRET: Final = {"marks": Marks(limit="credentials", is_secret=True)}
+_SECRET: Final = {"marks": Marks(is_secret=True)}
+
+
+@strawberry.type(description="Send the access token as `Authorization: Bearer ..`; when it ends, refresh.")
+class Tokens:
+    """What a login gives."""
+
+    access_token: str
+    token_type: str
+    expires_in: int = strawberry.field(description="Seconds until the access token ends.")
+    refresh_token: str = strawberry.field(description="Works once: its answer brings the next one.")
+
+
+@strawberry.type(description="A new account, logged in.")
+class SignedUp(Tokens):
+    """Tokens and the user."""
+
+    user: User
+
+
+@strawberry.input(description="A new account. The handle is stored in lower case.")
+class SignUpInput:
+    """As the body of POST /identity/sign-up."""
+
+    handle: str
+    email: str
+    password: str
+    display_name: str = ""
+
+
+@strawberry.type
+class IdentityMutations:
+    """Nothing here tells whether an address is known."""
+
+    @strawberry.mutation(description="Makes an account and logs it in.", metadata=_GUARDED_SECRET)
+    def sign_up(self, info: Info, input: SignUpInput) -> SignedUp | None:
+        made = operations.sign_up(
+            actor=info.context.viewer,
+            handle=input.handle,
+            email=input.email,
+            password=input.password,
+            display_name=input.display_name,
+        )
+        user = user_node(Viewer(user_id=made.user.id), made.user)
+        return SignedUp(**_members(made.tokens), user=user)
+
+    @strawberry.mutation(description="Confirms an address by the key from a mail. True when done.", metadata=_GUARDED)
+    def confirm_email(self, info: Info, key: str) -> bool | None:
+        operations.confirm_email(actor=info.context.viewer, key=key)
+        return True
+
+    @strawberry.mutation(description="Asks for another mail with a key. True whatever is known.", metadata=_GUARDED)
+    def resend_confirmation(self, info: Info, email: str) -> bool | None:
+        operations.resend_confirmation(actor=info.context.viewer, email=email)
+        return True
+
+    @strawberry.mutation(
+        description="Tokens for a handle or a confirmed address, and the password.", metadata=_GUARDED_SECRET
+    )
+    def log_in(self, info: Info, login: str, password: str) -> Tokens | None:
+        return Tokens(**_members(operations.log_in(actor=info.context.viewer, login=login, password=password)))
+
+    @strawberry.mutation(description="The next tokens, for the last refresh token.", metadata=_SECRET)
+    def refresh_tokens(self, info: Info, refresh_token: str) -> Tokens | None:
+        return Tokens(**_members(operations.refresh_tokens(actor=info.context.viewer, refresh_token=refresh_token)))
+
+    @strawberry.mutation(description="Ends the login of the access token. True when done.")
+    def log_out(self, info: Info) -> bool | None:
+        operations.log_out(actor=info.context.viewer)
+        return True
+
+    @strawberry.mutation(description="Asks for a mail to set a new password. True whatever is known.", metadata=_GUARDED)
+    def request_password_reset(self, info: Info, email: str) -> bool | None:
+        operations.request_password_reset(actor=info.context.viewer, email=email)
+        return True
+
+    @strawberry.mutation(description="Sets a new password by the key from a mail. True when done.", metadata=_GUARDED)
+    def reset_password(self, info: Info, key: str, password: str) -> bool | None:
+        operations.reset_password(actor=info.context.viewer, key=key, password=password)
+        return True
+
+
+def _members(tokens: shapes.Tokens) -> dict[str, str | int]:
+    return {
+        "access_token": tokens.access_token,
+        "token_type": "Bearer",
+        "expires_in": tokens.expires_in,
+        "refresh_token": tokens.refresh_token,
+    }
