@@ -46,6 +46,7 @@ class RequestMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path in _QUIET:
             return self.get_response(request)
+        request.get_host()  # refuses a host name that is not ours before anything reads it
         door = door_of(request.path)
         logging.bind_request(read_request_id(request.headers.get("X-Request-ID", "")))
         started = time.perf_counter()

@@ -19,7 +19,7 @@ class Body(serializers.Serializer[Any]):
         unknown = [name for name in data if name not in self.fields]
         if unknown:
             raise serializers.ValidationError(
-                {name: serializers.ErrorDetail(f"There is no field {name!r} here.", "unknown_field") for name in unknown}
+                {name: [serializers.ErrorDetail(f"There is no field {name!r} here.", "unknown_field")] for name in unknown}
             )
         return dict(super().to_internal_value(data))
 
