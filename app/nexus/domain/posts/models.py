@@ -123,18 +123,22 @@ class HashtagQuerySet(models.QuerySet["Hashtag"]):
     def ids_of(self, names: Iterable[str]) -> dict[str, int]:
         """The id of each name, made where there was none. Their order keeps two calls from waiting in a circle."""
         wanted = sorted(set(names))
-        ids = dict(self.filter(name__in=wanted).values_list("name", "id")) if wanted else {}
+        ids = self._known(wanted)
         if missing := [name for name in wanted if name not in ids]:
             with connection.cursor() as cursor:
+                # Not DO UPDATE: its lock would stand against the check of other posts' foreign keys at their commit.
                 cursor.execute(
                     """
                     INSERT INTO nexus_hashtag (id, name) SELECT * FROM unnest(%s::bigint[], %s::text[])
-                    ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING name, id
+                    ON CONFLICT (name) DO NOTHING RETURNING name, id
                     """,
                     [[new_id() for _ in missing], missing],
                 )
                 ids |= dict(cursor.fetchall())
-        return ids
+        return ids | self._known([name for name in wanted if name not in ids])
+
+    def _known(self, names: list[str]) -> dict[str, int]:
+        return dict(self.filter(name__in=names).values_list("name", "id")) if names else {}
 
 
 class Hashtag(models.Model):

@@ -184,7 +184,7 @@ def _chain_to(post_id: int) -> list[tuple[int, int | None]]:
             """,
             [post_id, ANCESTORS_MAX],
         )
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _comments_scope(post_id: int) -> str:

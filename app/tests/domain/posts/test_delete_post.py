@@ -25,7 +25,7 @@ def events() -> list[tuple[str, dict[str, int]]]:
 
 
 def post_count(person: User) -> int:
-    return User.objects.get(pk=person.pk).post_count
+    return int(User.objects.get(pk=person.pk).post_count)
 
 
 def comment_count(row: Post) -> int:

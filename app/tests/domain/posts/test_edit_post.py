@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -67,7 +68,13 @@ def test_a_content_warning_alone_leaves_the_text_and_its_mentions_as_they_were()
 def test_the_same_again_is_no_new_version_and_no_event() -> None:
     ada = make.user()
     row = make.post(ada, text="Café", content_warning="cw")
-    for changes in ({}, {"text": "Cafe\u0301"}, {"content_warning": "cw"}, {"text": "Café", "content_warning": "cw"}):
+    same: list[dict[str, Any]] = [
+        {},
+        {"text": "Cafe\u0301"},
+        {"content_warning": "cw"},
+        {"text": "Café", "content_warning": "cw"},
+    ]
+    for changes in same:
         shown = edit_post(actor=make.viewer(ada), post_id=row.pk, **changes)
         assert (shown.version, shown.edited_at) == (1, None)
     assert events() == []

@@ -25,10 +25,11 @@ def ids(posts: tuple[PostShape, ...]) -> list[int]:
     return [post.id for post in posts]
 
 
-def chain(length: int, **fields: object) -> list[Post]:
+def chain(length: int) -> list[Post]:
+    author = make.user()
     rows: list[Post] = []
     for _ in range(length):
-        rows.append(make.post(reply_to=rows[-1] if rows else None, **fields))
+        rows.append(make.post(author, reply_to=rows[-1] if rows else None))
     return rows
 
 
@@ -51,8 +52,7 @@ def test_a_post_stands_between_what_it_answers_and_what_answers_it_in_four_state
 
 
 def test_the_nearest_fifty_ancestors_are_shown() -> None:
-    author = make.user()
-    rows = chain(53, author=author)
+    rows = chain(53)
     assert ids(read(rows[-1]).ancestors) == [row.pk for row in rows[2:-1]]
 
 
