@@ -146,6 +146,9 @@ class Environment:
     web_threads: int = _variable(_integer(1, 64), "Threads of one web process", "8")
     worker_concurrency: int = _variable(_integer(1, 64), "Processes of one worker", "2")
     graceful_timeout: int = _variable(_integer(1, 600), "Seconds a stopping role may finish its work", "30")
+    drain_seconds: int = _variable(
+        _integer(0, 120), "Seconds for which a stopping web or live says so at /readyz before it takes no more", "2"
+    )
     trusted_proxy_count: int = _variable(_integer(0, 5), "Proxies in front whose X-Forwarded-For counts", "1")
     static_root: str = _variable(_text, "Folder of collected static files", "/tmp/nexus-static")  # noqa: S108
     state_directory: str = _variable(_text, "Folder for metrics of several processes", "/tmp/nexus")  # noqa: S108

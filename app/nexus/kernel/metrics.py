@@ -20,7 +20,9 @@ RATE_LIMITED = Counter("nexus_rate_limited_total", "Refused calls, by policy", [
 REDIS_ERRORS = Counter("nexus_redis_errors_total", "Calls to Redis that failed, by purpose", ["purpose"])
 CACHE = Counter("nexus_cache_requests_total", "Look-ups, by cache and result (hit, miss, off)", ["cache", "result"])
 OUTBOX_OLDEST_SECONDS = Gauge(
-    "nexus_outbox_oldest_seconds", "Age of the oldest event or delivery that nobody has tried yet", multiprocess_mode="mostrecent"
+    "nexus_outbox_oldest_seconds",
+    "Age of the oldest event or delivery that nobody has tried yet",
+    multiprocess_mode="mostrecent",
 )
 OUTBOX_PENDING = Gauge("nexus_outbox_pending", "Events and deliveries that wait", multiprocess_mode="mostrecent")
 DELIVERIES = Counter("nexus_deliveries_total", "Deliveries sent to the queue, by reaction", ["reaction"])
@@ -31,10 +33,15 @@ DEAD_LETTERS = Counter("nexus_dead_letters_total", "Deliveries given up, by reac
 DEAD_LETTERS_KEPT = Gauge(
     "nexus_dead_letters_waiting", "Deliveries given up that wait for an operator", multiprocess_mode="mostrecent"
 )
-QUEUE_MESSAGES = Gauge("nexus_queue_messages", "Messages in the broker, by queue", ["queue"], multiprocess_mode="mostrecent")
+QUEUE_MESSAGES = Gauge(
+    "nexus_queue_messages", "Messages in the broker, by queue", ["queue"], multiprocess_mode="mostrecent"
+)
 BROKER_ERRORS = Counter("nexus_broker_errors_total", "Times the relay could not reach the broker")
 HEARTBEAT = Gauge(
-    "nexus_heartbeat_timestamp_seconds", "When the worker last ran a queue's heartbeat", ["queue"], multiprocess_mode="max"
+    "nexus_heartbeat_timestamp_seconds",
+    "When the worker last ran a queue's heartbeat",
+    ["queue"],
+    multiprocess_mode="max",
 )
 MIGRATIONS_PENDING = Gauge(
     "nexus_migrations_pending", "Migrations of this release that are not applied", multiprocess_mode="mostrecent"

@@ -1,13 +1,14 @@
 """What happened, written in the transaction in which it happened, and delivered from there until it is done.
 
-An event becomes one delivery for each reaction (config/reactions.py); the relay sends a delivery to the queue and leases
-it; the worker deletes it in the transaction of its effect. A delivery that is not deleted is sent again when its lease ends.
+An event becomes one delivery for each reaction (config/reactions.py); the relay sends a delivery to the queue and
+leases it; the worker deletes it in the transaction of its effect. One that is not deleted is sent again when its lease
+ends.
 """
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any, ClassVar, Final, Self
+from typing import Any, Final, Self
 
 from django.contrib.postgres.indexes import BTreeIndex
 from django.db import connection, models
@@ -23,8 +24,6 @@ EVENTS: Final[dict[str, type["Event"]]] = {}
 @dataclass(frozen=True, slots=True)
 class Event:
     """A fact in the past tense, with ids instead of objects; its class name is its name everywhere."""
-
-    queue: ClassVar[str] = "default"
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         # No super() without arguments: dataclass(slots=True) makes the class anew.
