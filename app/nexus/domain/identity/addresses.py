@@ -43,7 +43,8 @@ def is_owned(email: str) -> bool:
 
 def owner_of(email: str) -> User | None:
     """The one who has confirmed the address."""
-    return User.objects.filter(emailaddress__email=email, emailaddress__verified=True).first()
+    owner: User | None = User.objects.filter(emailaddress__email=email, emailaddress__verified=True).first()
+    return owner
 
 
 def holders(email: str, user_id: int | None = None) -> list[EmailAddress]:

@@ -117,7 +117,8 @@ def reset_password(*, actor: Viewer, key: str, password: str) -> None:
 
 def _user_of(login: str) -> User | None:
     if handle := credentials.handle_of(login):
-        return User.objects.filter(handle=handle).first()
+        named: User | None = User.objects.filter(handle=handle).first()
+        return named
     address = addresses.normalised(login)
     return addresses.owner_of(address) if address else None
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from django.core.mail import EmailMessage
+
 from nexus.domain.identity import reactions
 from nexus.domain.users.models import User
 from nexus.kernel.outbox import OutboxEvent
@@ -14,7 +15,7 @@ KeyFor = Callable[..., str]
 
 def key_in(mail: EmailMessage, handle: str) -> str:
     """The key for a handle, as a person reads it in the mail."""
-    found = re.search(rf"For @{handle}:\n  https://localhost:8443/#[a-z-]+=(\S+)\n", str(mail.body) + "\n")
+    found = re.search(rf"For @{handle}:\n  https://localhost:8443/[a-z-]+#(\S+)\n", str(mail.body) + "\n")
     assert found, mail.body
     return found[1]
 

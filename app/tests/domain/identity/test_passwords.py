@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.contrib.auth.hashers import check_password, identify_hasher, make_password
+
 from nexus.domain.identity.passwords import Bounded, hashing
 from nexus.kernel.errors import Unavailable
 
@@ -40,7 +41,7 @@ def test_who_finds_no_place_is_told_at_once_to_come_again() -> None:
         runner = pool.submit(hold, bounded, started, end)
         assert started.acquire(timeout=5)
         waiter = pool.submit(hold, bounded, started, end)
-        while bounded._places._value:  # type: ignore[attr-defined]  # until the second one waits
+        while bounded._places._value:  # until the second one waits
             time.sleep(0.001)
         before = time.monotonic()
         with pytest.raises(Unavailable) as refused, bounded.turn():
@@ -79,7 +80,7 @@ def test_a_failure_inside_gives_the_turn_back() -> None:
 
 def test_a_quarter_of_the_threads_hashes() -> None:
     """Eight threads by default: two hash, two wait, four are left for everybody else."""
-    assert (hashing._running._value, hashing._places._value) == (2, 4)  # type: ignore[attr-defined]
+    assert (hashing._running._value, hashing._places._value) == (2, 4)
 
 
 def test_every_hash_of_django_takes_a_turn() -> None:
@@ -88,7 +89,7 @@ def test_every_hash_of_django_takes_a_turn() -> None:
         held = [pool.submit(hold, hashing, started, end) for _ in range(4)]
         for _ in range(2):
             assert started.acquire(timeout=5)
-        while hashing._places._value:  # type: ignore[attr-defined]
+        while hashing._places._value:
             time.sleep(0.001)
         with pytest.raises(Unavailable):
             make_password("another")

@@ -9,6 +9,7 @@ from allauth.account.forms import EmailAwarePasswordResetTokenGenerator
 from allauth.account.models import EmailAddress
 from django.db import connection
 from django.utils.http import int_to_base36
+
 from nexus.domain.identity import logins
 from nexus.domain.identity.errors import InvalidCredentials, InvalidKey, InvalidRefreshToken
 from nexus.domain.identity.models import Login
@@ -32,7 +33,7 @@ def reset(key: str, password: str = NEW) -> None:
 
 
 def has_password(person: User, password: str) -> bool:
-    return User.objects.get(pk=person.pk).check_password(password)
+    return bool(User.objects.get(pk=person.pk).check_password(password))
 
 
 @pytest.mark.django_db(transaction=True)
