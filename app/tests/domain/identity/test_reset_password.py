@@ -1,13 +1,13 @@
 """reset_password."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
 import pytest
 from allauth.account.forms import EmailAwarePasswordResetTokenGenerator
 from allauth.account.models import EmailAddress
-from django.db import connection
+from django.db import connection, transaction
 from django.utils.http import int_to_base36
 
 from nexus.domain.identity import logins
@@ -146,7 +146,12 @@ def test_of_two_who_use_a_key_at_once_one_sets_the_password(reset_key: KeyOf) ->
         return password
 
     with ThreadPoolExecutor(2) as pool:
-        outcomes = [password for password in pool.map(attempt, ["the first secret", "the other secret"]) if password]
+        with transaction.atomic():
+            User.objects.select_for_update().get(pk=ada.pk)
+            attempts = [pool.submit(attempt, password) for password in ("the first secret", "the other secret")]
+            # Long enough for both hashes: the two wait for our lock now.
+            assert not wait(attempts, timeout=0.5).done
+        outcomes = [password for each in attempts if (password := each.result())]
     assert len(outcomes) == 1
     assert has_password(ada, outcomes[0])
     assert Login.objects.count() == 0
