@@ -28,16 +28,20 @@ def free_port() -> int:
     raise Failure(f"No free port between {FIRST} and {LAST} on 127.0.0.1; stop some servers and try again.")
 
 
-def is_free(port: int, host: str = "127.0.0.1") -> bool:
+def is_free(port: int) -> bool:
     """Whether a server could listen there now."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
+    return why_taken(port) is None
+
+
+def why_taken(port: int) -> OSError | None:
+    """The error that a server would get there now; a PermissionError when the port is root's."""
+    with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error
+    return None
 
 
 def _reserve(path: Path) -> bool:

@@ -44,7 +44,7 @@ class Server(ABC):
         """What the process gets on top of our own environment."""
         return {}
 
-    def when_ready(self) -> None:
+    def when_ready(self) -> None:  # noqa: B027 - most have nothing to do
         """What to do once it answers."""
 
     @property
@@ -59,8 +59,7 @@ class Server(ABC):
         self.prepare()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                # If we are killed, the kernel ends the server too. Set after the change of user, which clears it.
-                ["setpriv", "--pdeathsig", "TERM", "--", *self.command()],
+                ending_with_us(self.command(), self.stop_signal),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -118,6 +117,12 @@ class Server(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def ending_with_us(command: list[str], stop_signal: signal.Signals = signal.SIGTERM) -> list[str]:
+    """The command, which the kernel sends the signal when the process that started it is gone, killed included."""
+    # In the new process, because a change of user, as the one of Postgres, would clear it.
+    return ["setpriv", "--pdeathsig", stop_signal.name.removeprefix("SIG"), "--", *command]
 
 
 def last_line(log: Path) -> str:

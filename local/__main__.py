@@ -1,0 +1,58 @@
+"""`python -m local COMMAND`: what the Makefile calls."""
+
+import errno
+import os
+import pwd
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from local import commands
+from local.failure import Failure
+from local.run import run
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "run": run,
+    "stop": commands.stop,
+    "reset": commands.reset,
+    "logs": commands.logs,
+    "replica-kill": commands.replica_kill,
+    "shell": commands.shell,
+    "psql": commands.psql,
+}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Runs the command; what cannot go on is said in one sentence, with status 1."""
+    if not arguments or arguments[0] not in COMMANDS:
+        sys.exit(f"usage: python -m local {'|'.join(COMMANDS)}")
+    try:
+        COMMANDS[arguments[0]](*arguments[1:])
+    except Failure as failure:
+        sys.exit(f"\n{failure}")
+    except OSError as error:
+        sys.exit(f"\n{_sentence(error)}")
+
+
+def _sentence(error: OSError) -> str:
+    where = error.filename or "a file"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk is full: {where} cannot be written; make room and try again."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        me = pwd.getpwuid(os.getuid()).pw_name
+        return (
+            f"No permission to use {where}{_owned(where)}; run the command as that user, or give it to yourself: "
+            f"sudo chown -R {me} {where}"
+        )
+    return f"{where}: {error.strerror}."
+
+
+def _owned(where: str) -> str:
+    try:
+        return f", which belongs to {Path(where).owner()}"
+    except (OSError, KeyError):
+        return ""
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

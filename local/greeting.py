@@ -1,0 +1,47 @@
+"""What `make run` prints when everything is up."""
+
+from typing import Any
+
+from local.stack import Stack
+from local.state import ROOT
+
+
+def greeting(stack: Stack, accounts: list[dict[str, Any]]) -> str:
+    """The addresses, the accounts, a call to paste, and where the rest is."""
+    url, ca = stack.proxy.url, stack.proxy.ca
+    people = [account for account in accounts if not account["is_operator"]][:2]
+    operators = [account for account in accounts if account["is_operator"]][:1]
+    lines = [
+        "",
+        f"Nexus is up: {url}  (your browser will warn: the certificate is signed by {_short(ca)})",
+        "",
+        f"  REST         {url}/api/v1/docs/   {url}/api/v1/redoc/",
+        f"  GraphQL      {url}/graphql",
+        f"  operators    {url}/admin/",
+        "",
+        *(f"  demo         {_account(account)}" for account in people),
+        *(f"  operator     {_account(account)}" for account in operators),
+        "",
+        "  try          " + _curl(stack),
+        "",
+        f"  logs         make logs ROLE=web   (all: {_short(stack.state.logs)})",
+        f"  mail         {_short(stack.state.mail)}, one file for each mail",
+        f"  metrics      {_short(stack.state.folder)}/metrics-targets.json names them",
+        "  kill one     make replica-kill N=2, in another terminal",
+        "",
+        "Ctrl-C, or `make stop`, ends everything; the data stay.",
+    ]
+    return "\n".join(lines)
+
+
+def _account(account: dict[str, Any]) -> str:
+    return f"{account['email']}  password: {account['password']}"
+
+
+def _curl(stack: Stack) -> str:
+    return f"curl --cacert {_short(stack.proxy.ca)} {stack.proxy.url}/api/v1/timelines/public"
+
+
+def _short(path: Any) -> str:
+    """Relative to the checkout where it lies there: that is where people type."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
