@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -35,13 +36,24 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 
 @pytest.fixture
-def open_door(tmp_path: Path, certificate: Certificate) -> Iterator[OpenDoor]:
-    """Starts doors with the given servers and variables; they are closed with the test."""
+def make_door(certificate: Certificate) -> Iterator[OpenDoor]:
+    """A door with the given servers and variables; its folder, with a path short enough for sockets, goes with it."""
+    with ExitStack() as folders:
+
+        def make(**arguments: Any) -> Door:
+            folder = folders.enter_context(TemporaryDirectory(prefix="door-"))
+            return Door(Path(folder), certificate, **arguments)
+
+        yield make
+
+
+@pytest.fixture
+def open_door(make_door: OpenDoor) -> Iterator[OpenDoor]:
+    """Makes doors and starts them; they are closed with the test."""
     with ExitStack() as doors:
 
         def start(**arguments: Any) -> Door:
-            number = len(list(tmp_path.glob("door-*")))
-            return doors.enter_context(Door(tmp_path / f"door-{number}", certificate, **arguments))
+            return doors.enter_context(make_door(**arguments))
 
         yield start
 

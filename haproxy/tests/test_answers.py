@@ -10,7 +10,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from haproxy.tests.certificate import Certificate
 from haproxy.tests.conftest import Farm, OpenDoor
 from haproxy.tests.door import FOLDER, Door, wait_until
 from haproxy.tests.replica import Replica
@@ -146,7 +145,7 @@ def test_tls_is_modern_only_and_offers_http_2(open_door: OpenDoor) -> None:
     assert {line["event"] for line in door.access_log()} <= {"request", "connection_failed"}
 
 
-def test_two_proxies_share_the_rate_limit(certificate: Certificate, open_door: OpenDoor) -> None:
+def test_two_proxies_share_the_rate_limit(open_door: OpenDoor) -> None:
     peers = {f"PEER_{number}": f"127.0.0.1:{free_port()}" for number in (1, 2)}
     first, second = (
         open_door(web=[NOBODY], variables={**peers, "PEER_NAME": name, "RATE_LIMIT": "20"})

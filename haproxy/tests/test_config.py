@@ -1,12 +1,11 @@
 """The configuration starts with every set of variables that makes sense, and says what is missing otherwise."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-from haproxy.tests.certificate import Certificate
-from haproxy.tests.door import CONFIGURATION, Door
+from haproxy.tests.conftest import OpenDoor
+from haproxy.tests.door import CONFIGURATION
 
 STATIC = {f"WEB_{number}": f"127.0.0.1:{8000 + number}" for number in range(1, 9)}
 STATIC |= {f"LIVE_{number}": f"127.0.0.1:{8100 + number}" for number in range(1, 5)}
@@ -28,15 +27,15 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("variables", ACCEPTED.values(), ids=ACCEPTED.keys())
-def test_haproxy_accepts_the_configuration(variables: dict[str, str], tmp_path: Path, certificate: Certificate) -> None:
-    ended = Door(tmp_path, certificate, variables=variables).check()
+def test_haproxy_accepts_the_configuration(variables: dict[str, str], make_door: OpenDoor) -> None:
+    ended = make_door(variables=variables).check()
     complaints = [line for line in ended.stderr.splitlines() if re.match(r"\[(WARNING|ALERT)", line)]
     assert (ended.returncode, complaints) == (0, [])
 
 
 @pytest.mark.parametrize("missing", ["HTTPS_BIND", "CERTIFICATE", "ERRORS", "WEB_1"])
-def test_a_missing_variable_is_named(missing: str, tmp_path: Path, certificate: Certificate) -> None:
-    ended = Door(tmp_path, certificate, variables={"WEB_1": "127.0.0.1:8001", missing: ""}).check()
+def test_a_missing_variable_is_named(missing: str, make_door: OpenDoor) -> None:
+    ended = make_door(variables={"WEB_1": "127.0.0.1:8001", missing: ""}).check()
     assert ended.returncode != 0
     assert f"NEXUS_PROXY_{missing}" in ended.stderr
     assert "is missing" in ended.stderr

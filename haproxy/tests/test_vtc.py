@@ -16,12 +16,11 @@ SECONDS = 60
 
 
 @pytest.mark.parametrize("script", sorted(VTC.glob("*.vtc")), ids=lambda path: path.stem)
-def test_protocol(script: Path, certificate: Certificate, tmp_path: Path) -> None:
+def test_protocol(script: Path, certificate: Certificate) -> None:
     client, plain = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
     port = free_port()
     variables = {
         "HAPROXY_PROGRAM": str(binary("haproxy")),
-        "TMPDIR": str(tmp_path),
         "BRIDGE_BIND": client,
         "NEXUS_PROXY_HTTPS_BIND": f"127.0.0.1:{port}",
         "NEXUS_PROXY_HTTP_BIND": plain,
