@@ -117,7 +117,7 @@ def _serve(environment: Environment, role: str, directory: Path, parent: int) ->
 
 
 def _listen(bind: str, application: Callable[..., Iterable[bytes]]) -> bool:
-    """Serves in a thread; False when the port is taken, for instance by the run before this one, which is just ending."""
+    """Serves in a thread; False when the port is taken, for instance by the run before this one, which just ends."""
     host, _, port = bind.rpartition(":")
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

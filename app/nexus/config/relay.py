@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from datetime import timedelta
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import kombu
 from django.db import DatabaseError, InterfaceError, connection
@@ -166,7 +166,7 @@ class BrokerQueues:
 
     def _look(self) -> None:
         self._connection = self._connection or app.connection_for_write()
-        channel = self._connection.default_channel
+        channel: Any = self._connection.default_channel
         for queue in app.amqp.queues.values():
             _name, size, _consumers = channel.queue_declare(queue.name, durable=True)
             self._sizes[queue.name] = size

@@ -1,6 +1,7 @@
 """Error reports to Sentry, when there is a DSN: what failed and where, never whose data it was."""
 
 import re
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from nexus.config.environment import Environment
@@ -40,6 +41,14 @@ def start(environment: Environment, role: str) -> None:
     sentry_sdk.set_tag("role", role)
 
 
+def flush() -> None:
+    """Sends what waits, for a process that leaves without Python's own end."""
+    if "sentry_sdk" in sys.modules:
+        import sentry_sdk
+
+        sentry_sdk.flush(timeout=2)
+
+
 def _scrub(event: "Event", hint: "Hint") -> "Event":
     """Names the use-case; leaves out bodies, queries, cookies, users, and what looks like a person or a password."""
     if name := use_cases.current():
@@ -58,7 +67,7 @@ def _scrub(event: "Event", hint: "Hint") -> "Event":
     }
     event["request"] = kept
     _name_log_line(event, hint)
-    exceptions: dict[str, Any] = event.get("exception") or {}
+    exceptions: Any = event.get("exception") or {}
     for value in exceptions.get("values", ()):
         value["value"] = without_persons(str(value.get("value", "")))
     return event
