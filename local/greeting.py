@@ -9,8 +9,8 @@ from local.state import ROOT
 def greeting(stack: Stack, accounts: list[dict[str, Any]]) -> str:
     """The addresses, the accounts, a call to paste, and where the rest is."""
     url, ca = stack.proxy.url, stack.proxy.ca
-    people = [account for account in accounts if not account["is_operator"]][:2]
-    operators = [account for account in accounts if account["is_operator"]][:1]
+    people = [account for account in accounts if account["role"] == "user"][:2]
+    operators = [account for account in accounts if account["role"] != "user"][:1]
     lines = [
         "",
         f"Nexus is up: {url}  (your browser will warn: the certificate is signed by {_short(ca)})",
@@ -35,7 +35,7 @@ def greeting(stack: Stack, accounts: list[dict[str, Any]]) -> str:
 
 
 def _account(account: dict[str, Any]) -> str:
-    return f"{account['email']}  password: {account['password']}"
+    return f"{account['handle']}  password: {account['password']}"
 
 
 def _curl(stack: Stack) -> str:

@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from ssl import create_default_context
@@ -60,16 +61,18 @@ def _start(stack: Stack, supervisor: Supervisor) -> None:
             _wait(supervisor, name, server.is_ready)
             server.when_ready()
     with step("Migrating the database, collecting static files"):
-        _do(stack, "migrate", "-m", "nexus.config", "migrate")
-        _do(stack, "collectstatic", "app/manage.py", "collectstatic", "--no-input", "-v0")
+        migrate = _begin(stack, "migrate", "-m", "nexus.config", "migrate")
+        collect = _begin(stack, "collectstatic", "app/manage.py", "collectstatic", "--no-input", "-v0")
+        migrate.output()
+        collect.output()
     supervisor.launch("roles:*")
     supervisor.launch("proxy")
 
 
 def _accounts(stack: Stack) -> list[dict[str, Any]]:
     with step("Loading the demo community"):
-        answer = _do(stack, "demo", "app/manage.py", "demo", "--json")
-        found: list[dict[str, Any]] = json.loads(answer)
+        answer = _begin(stack, "demo", "app/manage.py", "demo", "--json").output()
+        found: list[dict[str, Any]] = json.loads(answer)["accounts"]
         return found
 
 
@@ -105,24 +108,37 @@ def _answers(url: str, ca: Path | None = None) -> bool:
         return False
 
 
-def _do(stack: Stack, name: str, *arguments: str) -> str:
-    """Runs a command of the application to its end; its log is kept, its output returned."""
-    log = stack.state.logs / f"{name}.log"
+def _begin(stack: Stack, name: str, *arguments: str) -> "Command":
+    """Starts a command of the application; its log is kept."""
+    out, log = stack.state.logs / f"{name}.out", stack.state.logs / f"{name}.log"
     environment = {**stack.environment(), **processes.mark(stack.state.folder)}
-    with log.open("wb") as errors:
-        done = subprocess.run(
+    with out.open("wb") as output, log.open("wb") as errors:
+        process = subprocess.Popen(
             ending_with_us([sys.executable, *arguments]),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=errors,
             cwd=ROOT,
             env=environment,
             start_new_session=True,
-            text=True,
         )
-    if done.returncode != 0:
-        raise Failure(f"{name} failed: {last_line(log)} (all of it: {log})")
-    return done.stdout
+    return Command(name, process, out, log)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One that runs to its end."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    out: Path
+    log: Path
+
+    def output(self) -> str:
+        """What it printed, when it has ended well."""
+        if self.process.wait() != 0:
+            raise Failure(f"{self.name} failed: {last_line(self.log)} (all of it: {self.log})")
+        return self.out.read_text()
 
 
 def _end_leftovers(state: State) -> None:
