@@ -361,8 +361,8 @@ STEPS = st.lists(
         tag=st.sampled_from((*TAGS, None)),
         has_mention=st.booleans(),
     ),
-    min_size=10,
-    max_size=50,
+    min_size=30,
+    max_size=45,
 )
 
 
@@ -403,7 +403,7 @@ def begin() -> tuple[World, dict[int, str]]:
     return World(active=set(names)), names
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(STEPS)
 def test_everybody_sees_what_the_model_says(steps: list[Step]) -> None:
     world, names = begin()
@@ -412,8 +412,8 @@ def test_everybody_sees_what_the_model_says(steps: list[Step]) -> None:
     viewers = [ANONYMOUS, *(Viewer(person) for person in world.active)]
     for number, viewer in enumerate(viewers):
         check_posts(world, viewer)
-        for post_id in list(world.posts)[number::3]:
+        for post_id in list(world.posts)[number::6]:
             check_thread(world, viewer, post_id, limit=2)
-        check_timelines(world, viewer, list(names)[number % PEOPLE], TAGS[number % 2], limit=2)
+        check_timelines(world, viewer, list(names)[number % PEOPLE], TAGS[number % 2], limit=4)
     event(f"posts: {len(world.posts) // 5 * 5}")
     event(f"hidden from somebody: {any(not world.sees(v.user_id, each) for v in viewers for each in world.posts)}")

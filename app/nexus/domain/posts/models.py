@@ -8,7 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
 from django.db.models import Exists, F, OuterRef, Q
 
-from nexus.domain.graph.models import Block, Follow
+from nexus.domain.posts.visibility import IsVisibleTo
 from nexus.domain.users.models import User
 from nexus.kernel import clock
 from nexus.kernel.ids import new_id
@@ -37,7 +37,7 @@ class PostQuerySet(models.QuerySet["Post"]):
 
     def visible_to(self, viewer_id: int | None) -> Self:
         """Those that the viewer may see: the one rule of visibility, for every list, thread, count and door."""
-        return self.filter(_is_visible_to(viewer_id))
+        return self.filter(IsVisibleTo(viewer_id))
 
     def placed_for(self, viewer_id: int | None) -> Self:
         """Those that the viewer may see, and the others that have an answer which he may see.
@@ -45,33 +45,13 @@ class PostQuerySet(models.QuerySet["Post"]):
         Whether such a place is empty because of a deletion or because of the rule must not be known: both stay.
         """
         answers = Post.objects.visible_to(viewer_id).filter(reply_to_id=OuterRef("pk"))
-        return self.filter(_is_visible_to(viewer_id) | Q(Exists(answers)))
+        return self.filter(Q(IsVisibleTo(viewer_id)) | Q(Exists(answers)))
 
     def with_flags(self, viewer_id: int | None) -> Self:
         """Adds what the viewer has done with each; nothing for nobody."""
         if viewer_id is None:
             return self
         return self.annotate(is_liked=Exists(Like.objects.filter(user_id=viewer_id, post_id=OuterRef("pk"))))
-
-
-def _is_visible_to(viewer_id: int | None) -> Q:
-    is_there = Q(deleted_at=None, author__is_active=True)
-    if viewer_id is None:
-        return is_there & Q(visibility__in=OPEN)
-    author = OuterRef("author_id")
-    is_blocked_by_viewer = Exists(Block.objects.filter(blocker_id=viewer_id, blocked_id=author))
-    is_blocking_viewer = Exists(Block.objects.filter(blocker_id=author, blocked_id=viewer_id))
-    is_follower = Exists(Follow.objects.filter(follower_id=viewer_id, followee_id=author))
-    return (
-        is_there
-        & Q(~is_blocked_by_viewer, ~is_blocking_viewer)
-        & (
-            Q(visibility__in=OPEN)
-            | Q(author_id=viewer_id)
-            | Q(mention_ids__contains=[viewer_id])
-            | Q(Q(visibility=Visibility.FOLLOWERS), is_follower)
-        )
-    )
 
 
 class Post(models.Model):

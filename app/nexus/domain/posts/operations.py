@@ -158,7 +158,7 @@ def _read(*, text: str | None, content_warning: str | None, visibility: str = Vi
 def _visible_post(actor: Viewer, post_id: int, *, lock: bool = False) -> Post:
     posts = Post.objects.filter(pk=post_id).visible_to(actor.user_id)
     if lock:
-        posts = posts.with_flags(actor.user_id).select_for_update(of=("self",), no_key=True)
+        posts = posts.with_flags(actor.user_id).select_for_update(no_key=True)
     return _only(posts)
 
 
