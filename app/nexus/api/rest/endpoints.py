@@ -19,7 +19,7 @@ from nexus.api.rest.fields import Body
 from nexus.kernel import errors, idempotency, use_cases
 from nexus.kernel.idempotency import Answer
 from nexus.kernel.pages import LIMIT_DEFAULT, Page, PageRequest
-from nexus.kernel.viewer import Viewer
+from nexus.kernel.viewer import ANONYMOUS, Viewer
 
 T = TypeVar("T")
 
@@ -124,7 +124,8 @@ def route(pattern: str, **endpoints: Endpoint) -> URLPattern:
 
 def _answer(endpoint: Endpoint, request: HttpRequest, arguments: dict[str, Any]) -> HttpResponse:
     request.use_case = endpoint.use_case.name  # type: ignore[attr-defined]  # for the log line
-    viewer = viewer_from(request)
+    # Who brings credentials is nobody yet; an access token that has ended must not keep anyone from refreshing it.
+    viewer = ANONYMOUS if endpoint.limit == "credentials" else viewer_from(request)
     standing = limits.count(endpoint.limit, viewer=viewer, address=client_address(request))
     call = Call(
         viewer=viewer,
