@@ -73,7 +73,9 @@ class Door(Server):
         return {f"NEXUS_PROXY_{name}": value for name, value in self.variables.items()}
 
     def is_ready(self) -> bool:
-        """Whether it accepts clients."""
+        """Whether it accepts clients and, when it has one, its admin socket is there."""
+        if self.variables["SOCKET"] and not self.socket.exists():
+            return False
         try:
             socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
         except OSError:
