@@ -113,6 +113,7 @@ def _count(
 ) -> None:
     """Changes the counters of people whom `_lock_pair` has locked, and abandons their feeds, in one statement."""
     following, followers = following or {}, followers or {}
+    users.abandon_profiles(*following, *followers)
     User.objects.filter(pk__in={*following, *followers, *changed_feeds}).update(
         following_count=_plus("following_count", following),
         follower_count=_plus("follower_count", followers),

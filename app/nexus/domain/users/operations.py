@@ -2,9 +2,9 @@
 
 from nexus.domain.users.events import UserDeactivated, UserReactivated
 from nexus.domain.users.models import BIO_MAX, DISPLAY_NAME_MAX, User
-from nexus.domain.users.queries import shape_of
+from nexus.domain.users.queries import abandon_profiles, shape_of
 from nexus.domain.users.shapes import UserShape
-from nexus.kernel import database, outbox
+from nexus.kernel import caches, database, outbox
 from nexus.kernel.errors import (
     FieldError,
     Forbidden,
@@ -36,6 +36,7 @@ def update_profile(
                 setattr(user, name, value)
             user.version += 1
             user.save(update_fields=[*changes, "version"])
+            abandon_profiles(user_id)
     return shape_of(user, actor)
 
 
@@ -63,6 +64,8 @@ def _set_active(actor: Viewer, user_id: int, is_active: bool) -> None:
             return
         user.is_active = is_active
         user.save(update_fields=["is_active"])
+        abandon_profiles(user_id)
+        caches.abandon("statistics")
         outbox.publish(UserReactivated(user_id=user_id) if is_active else UserDeactivated(user_id=user_id))
 
 

@@ -1,13 +1,20 @@
 """Profiles."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
 
-from nexus.domain.users.models import HANDLE_PATTERN, User
+from nexus.domain.users.models import HANDLE_PATTERN, User, UserQuerySet
 from nexus.domain.users.shapes import Relationship, UserShape
+from nexus.kernel import caches
 from nexus.kernel.errors import NotAuthenticated, NotFound
 from nexus.kernel.use_cases import query
 from nexus.kernel.viewer import Viewer
+
+T = TypeVar("T")
+
+# Abandoned at once by whatever changes a profile; this is for how long a Redis that missed it could be wrong.
+_KEPT_S: Final = 10
 
 
 @query(NotAuthenticated)
@@ -22,13 +29,16 @@ def me(*, viewer: Viewer) -> UserShape:
 @query(NotFound)
 def profile(*, viewer: Viewer, user: int | str) -> UserShape:
     """Somebody's profile, by id or by handle (without @, in any case)."""
-    if isinstance(user, str) and not re.fullmatch(HANDLE_PATTERN, user.lower()):
-        raise NotFound
-    people = User.objects.filter(pk=user) if isinstance(user, int) else User.objects.filter(handle=user.lower())
-    found = people.reachable_by(viewer.user_id).with_relationship(viewer.user_id).first()
-    if found is None:
-        raise NotFound
-    return shape_of(found, viewer)
+    if isinstance(user, str):
+        user = user.lower()
+        if not re.fullmatch(HANDLE_PATTERN, user):
+            raise NotFound
+    if not viewer.is_anonymous:
+        return _reachable(
+            viewer, User.objects.filter(handle=user) if isinstance(user, str) else User.objects.filter(pk=user)
+        )
+    user_id = _id_of(user) if isinstance(user, str) else user
+    return _remembered("profile", user_id, lambda: _reachable(viewer, User.objects.filter(pk=user_id)))
 
 
 def profiles(viewer: Viewer, ids: Iterable[int]) -> dict[int, UserShape]:
@@ -41,6 +51,11 @@ def profiles(viewer: Viewer, ids: Iterable[int]) -> dict[int, UserShape]:
         return {}
     people = User.objects.filter(pk__in=wanted).with_relationship(viewer.user_id)
     return {user.pk: shape_of(user, viewer) for user in people}
+
+
+def abandon_profiles(*user_ids: int) -> None:
+    """What nobody in particular sees of these people has changed; to be called in the transaction of the change."""
+    caches.abandon(*(f"profile:{user_id}" for user_id in user_ids))
 
 
 def shape_of(user: User, viewer: Viewer) -> UserShape:
@@ -57,6 +72,29 @@ def shape_of(user: User, viewer: Viewer) -> UserShape:
         version=user.version,
         viewer=None if viewer.user_id in (None, user.pk) else _relationship(user),
     )
+
+
+def _reachable(viewer: Viewer, people: UserQuerySet) -> UserShape:
+    found = people.reachable_by(viewer.user_id).with_relationship(viewer.user_id).first()
+    if found is None:
+        raise NotFound
+    return shape_of(found, viewer)
+
+
+def _id_of(handle: str) -> int:
+    """A handle stays with its account, so nothing ever has to abandon this."""
+    return _remembered("handle", handle, lambda: _id_in_database(handle))
+
+
+def _id_in_database(handle: str) -> int:
+    user_id = User.objects.filter(handle=handle).values_list("pk", flat=True).first()
+    if user_id is None:
+        raise NotFound
+    return int(user_id)
+
+
+def _remembered(kind: str, key: int | str, compute: Callable[[], T]) -> T:
+    return caches.remembered(f"{kind}:{key}", "", compute, seconds=_KEPT_S, is_current=lambda _: True)
 
 
 def _relationship(user: User) -> Relationship:

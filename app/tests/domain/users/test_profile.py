@@ -3,7 +3,9 @@
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
+from nexus.domain.graph.operations import block_user, follow_user, unfollow_user
 from nexus.domain.users.models import User
+from nexus.domain.users.operations import deactivate_user, reactivate_user, update_profile
 from nexus.domain.users.queries import profile, profiles
 from nexus.domain.users.shapes import Relationship
 from nexus.kernel.errors import NotFound
@@ -65,6 +67,34 @@ def test_the_blocker_still_sees_whom_he_blocks() -> None:
     viewer, blocked = make.user(), make.user()
     make.block(viewer, blocked)
     assert profile(viewer=make.viewer(viewer), user=blocked.pk).viewer == Relationship(is_blocking=True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobodys_view_is_kept_until_something_in_it_changes(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    ada, ben, operator = make.user(handle="ada"), make.user(), make.user(role="admin")
+
+    def shown() -> tuple[str, int]:
+        by_id, by_handle = (profile(viewer=ANONYMOUS, user=user) for user in (ada.pk, "ADA"))
+        assert by_id == by_handle
+        return by_id.bio, by_id.follower_count
+
+    assert shown() == ("", 0)
+    with django_assert_num_queries(0):
+        assert shown() == ("", 0)
+    for change, expected in (
+        (lambda: update_profile(actor=make.viewer(ada), bio="I count."), ("I count.", 0)),
+        (lambda: follow_user(actor=make.viewer(ben), user_id=ada.pk), ("I count.", 1)),
+        (lambda: unfollow_user(actor=make.viewer(ben), user_id=ada.pk), ("I count.", 0)),
+        (lambda: follow_user(actor=make.viewer(ben), user_id=ada.pk), ("I count.", 1)),
+        (lambda: block_user(actor=make.viewer(ada), user_id=ben.pk), ("I count.", 0)),
+    ):
+        change()
+        assert shown() == expected
+    deactivate_user(actor=make.viewer(operator), user_id=ada.pk)
+    with pytest.raises(NotFound):
+        shown()
+    reactivate_user(actor=make.viewer(operator), user_id=ada.pk)
+    assert shown() == ("I count.", 0)
 
 
 def test_many_profiles_take_one_statement(django_assert_num_queries: DjangoAssertNumQueries) -> None:
