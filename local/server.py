@@ -92,10 +92,10 @@ class Server(ABC):
             process.wait()
 
     def kill(self) -> None:
-        """Ends it as a crash does: kill -9, nothing is said to anybody."""
+        """Ends it and all its children as a machine's crash does: kill -9, nothing is said to anybody."""
         process, self._process = self._process, None
         if process is not None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
     def why_not(self) -> str:
