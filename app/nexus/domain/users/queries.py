@@ -33,12 +33,11 @@ def profile(*, viewer: Viewer, user: int | str) -> UserShape:
         user = user.lower()
         if not re.fullmatch(HANDLE_PATTERN, user):
             raise NotFound
-    if not viewer.is_anonymous:
-        return _reachable(
-            viewer, User.objects.filter(handle=user) if isinstance(user, str) else User.objects.filter(pk=user)
-        )
-    user_id = _id_of(user) if isinstance(user, str) else user
-    return _remembered("profile", user_id, lambda: _reachable(viewer, User.objects.filter(pk=user_id)))
+    if viewer.is_anonymous:
+        user_id = _id_of(user) if isinstance(user, str) else user
+        return _remembered("profile", user_id, lambda: _reachable(viewer, User.objects.filter(pk=user_id)))
+    people = User.objects.filter(handle=user) if isinstance(user, str) else User.objects.filter(pk=user)
+    return _reachable(viewer, people)
 
 
 def profiles(viewer: Viewer, ids: Iterable[int]) -> dict[int, UserShape]:

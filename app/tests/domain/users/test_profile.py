@@ -1,5 +1,7 @@
 """profile."""
 
+from collections.abc import Callable
+
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
@@ -81,13 +83,14 @@ def test_nobodys_view_is_kept_until_something_in_it_changes(django_assert_num_qu
     assert shown() == ("", 0)
     with django_assert_num_queries(0):
         assert shown() == ("", 0)
-    for change, expected in (
+    changes: list[tuple[Callable[[], object], tuple[str, int]]] = [
         (lambda: update_profile(actor=make.viewer(ada), bio="I count."), ("I count.", 0)),
         (lambda: follow_user(actor=make.viewer(ben), user_id=ada.pk), ("I count.", 1)),
         (lambda: unfollow_user(actor=make.viewer(ben), user_id=ada.pk), ("I count.", 0)),
         (lambda: follow_user(actor=make.viewer(ben), user_id=ada.pk), ("I count.", 1)),
         (lambda: block_user(actor=make.viewer(ada), user_id=ben.pk), ("I count.", 0)),
-    ):
+    ]
+    for change, expected in changes:
         change()
         assert shown() == expected
     deactivate_user(actor=make.viewer(operator), user_id=ada.pk)
