@@ -72,7 +72,8 @@ class World:
         redis.client().flushdb()
 
     def restart_redis(self) -> None:
-        """The feed seems to be of another process; what waited for the worker is pushed to it in vain."""
+        """A failover: the feed is of another process now, and what was to be pushed went to the one that is gone."""
+        self.waiting.clear()
         key = feed_of(self.reader).key
         for state in redis.client().zrangebylex(key, b"[!", b'("'):  # type: ignore[union-attr]
             redis.client().zrem(key, state)
@@ -149,14 +150,13 @@ def test_paging_while_the_world_changes_repeats_nothing_and_leaves_nothing_out(r
     def happen() -> None:
         nonlocal now
         for _ in range(3):
-            random.choice(
-                [world.write, world.write, world.work, world.delete, world.follow, world.unfollow, world.block]
-                + [world.lose_redis, world.restart_redis]
-            )()
+            random.choice(acts)()
             now = set(world.visible())
             always.intersection_update(now)
             ever.update(now)
 
+    acts = [world.write, world.write, world.work, world.delete, world.follow, world.unfollow, world.block]
+    acts += [world.lose_redis, world.restart_redis]
     seen: list[int] = []
     cursor = None
     while True:
