@@ -16,7 +16,7 @@ from nexus.domain.identity.events import AddressOwnerWarned, EmailConfirmationRe
 from nexus.domain.identity.shapes import SignedUp, Tokens
 from nexus.domain.users.models import User
 from nexus.domain.users.queries import shape_of
-from nexus.kernel import database, outbox
+from nexus.kernel import caches, database, outbox
 from nexus.kernel.errors import FieldError, InvalidInput, NotAuthenticated, Unavailable
 from nexus.kernel.use_cases import operation
 from nexus.kernel.viewer import Viewer
@@ -34,6 +34,7 @@ def sign_up(*, actor: Viewer, handle: str, email: str, password: str, display_na
     user.password = make_password(password)
     with _handle_is_free(), database.atomic():
         user.save(force_insert=True)
+        caches.abandon("statistics")
         addresses.claim(user, address)
         if addresses.is_owned(address):
             outbox.publish(AddressOwnerWarned(email=address))

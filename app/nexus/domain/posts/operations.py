@@ -21,7 +21,8 @@ from nexus.domain.posts.models import (
 from nexus.domain.posts.parsing import Parsed, parse
 from nexus.domain.posts.shapes import PostFlags, PostShape
 from nexus.domain.users.models import User
-from nexus.kernel import clock, database, outbox
+from nexus.domain.users.queries import abandon_profiles
+from nexus.kernel import caches, clock, database, outbox
 from nexus.kernel.errors import FieldError, Forbidden, InvalidInput, NotAuthenticated, NotFound, PreconditionFailed
 from nexus.kernel.ids import new_id
 from nexus.kernel.text import clean_text
@@ -190,8 +191,10 @@ def _carry(post: Post, hashtag_ids: dict[str, int]) -> None:
 
 def _count(post: Post, amount: int) -> None:
     """Counts a post that has come or gone, in the public numbers only if everybody may see it."""
+    caches.abandon("statistics")
     if not post.is_open:
         return
+    abandon_profiles(post.author_id)
     if post.reply_to_id is not None:
         Post.objects.filter(pk=post.reply_to_id).update(comment_count=F("comment_count") + amount)
     User.objects.filter(pk=post.author_id).update(post_count=F("post_count") + amount)
