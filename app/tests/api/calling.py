@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.http import HttpResponse
 from django.test import Client
 
 from nexus.domain.identity import logins
@@ -23,14 +22,12 @@ def ask(document: str, person: User | None = None, *, headers: dict[str, str] | 
     return response.json()
 
 
-def post(
-    document: str, person: User | None = None, *, headers: dict[str, str] | None = None, **variables: Any
-) -> HttpResponse:
+def post(document: str, person: User | None = None, *, headers: dict[str, str] | None = None, **variables: Any) -> Any:
     """The HTTP response to a GraphQL document."""
     return send({"query": document, "variables": variables}, {**bearer(person), **(headers or {})})
 
 
-def send(body: Any, headers: dict[str, str] | None = None) -> HttpResponse:
+def send(body: Any, headers: dict[str, str] | None = None) -> Any:
     """The HTTP response to a body that is JSON, whatever it says."""
     return Client(raise_request_exception=False).post(
         GRAPHQL, data=body, content_type="application/json", headers=headers or {}

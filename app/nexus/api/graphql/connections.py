@@ -1,11 +1,12 @@
-"""Relay connections over keyset pages. A cursor is the one that REST gives out: `after` and `before` say the direction."""
+"""Relay connections over keyset pages. Cursors are those of REST; `after` and `before` say the direction."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 import strawberry
 
+from nexus.api.graphql.fields import field
 from nexus.api.graphql.loaders import Siblings
 from nexus.kernel.errors import InvalidInput
 from nexus.kernel.pages import LIMIT_DEFAULT, LIMIT_MAX, Page, PageRequest
@@ -14,9 +15,10 @@ from nexus.kernel.viewer import Viewer
 N = TypeVar("N")
 S = TypeVar("S")
 
-First = Annotated[int | None, strawberry.argument(description=f"How many, from 1 to {LIMIT_MAX}; {LIMIT_DEFAULT} without")]
+_SIZE: Final = f"How many, from 1 to {LIMIT_MAX}; {LIMIT_DEFAULT} without"
+First = Annotated[int | None, strawberry.argument(description=_SIZE)]
 After = Annotated[str | None, strawberry.argument(description="What follows this cursor")]
-Last = Annotated[int | None, strawberry.argument(description="With `before`: how many, from 1 to 100")]
+Last = Annotated[int | None, strawberry.argument(description="With `before`. " + _SIZE)]
 Before = Annotated[str | None, strawberry.argument(description="What stands before this cursor (newer, in a timeline)")]
 
 
@@ -45,7 +47,7 @@ class Connection(Generic[N]):
     edges: list[Edge[N]]
     page_info: PageInfo
 
-    @strawberry.field(description="The nodes of `edges`, for those who need no cursors.")
+    @field("The nodes of `edges`, for those who need no cursors.")
     def nodes(self) -> list[N]:
         return [edge.node for edge in self.edges]
 

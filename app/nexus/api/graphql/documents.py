@@ -25,7 +25,7 @@ from graphql import (
 )
 
 from nexus.api.graphql import limits
-from nexus.api.graphql.errors import DocumentInvalid, DocumentNotTrusted, QueryTooLong, SeveralMutations
+from nexus.api.graphql.errors import DocumentInvalid, DocumentNotTrusted, QueryTooDeep, QueryTooLong, SeveralMutations
 from nexus.kernel.errors import InvalidInput
 
 TRUSTED: Final = Path(__file__).resolve().parents[3] / "contracts" / "trusted_documents"
@@ -34,7 +34,7 @@ CACHED_CHARACTERS: Final = 131_072
 _COSTS_KEPT: Final = 16
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """The document is not run: every error that was found in it."""
 
     def __init__(self, errors: list[GraphQLError]) -> None:
@@ -57,10 +57,12 @@ class Document:
         if name is None and len(self.operations) == 1:
             return next(iter(self.operations.values()))
         if name is None or name not in self.operations:
-            raise InvalidInput.at("/operationName", "unknown_operation", "operationName must name one of the operations.")
+            raise InvalidInput.at("/operationName", "unknown_operation", "Name one of the document's operations.")
         return self.operations[name]
 
-    def check_cost(self, operation: OperationDefinitionNode, variables: Mapping[str, Any], schema: GraphQLSchema) -> None:
+    def check_cost(
+        self, operation: OperationDefinitionNode, variables: Mapping[str, Any], schema: GraphQLSchema
+    ) -> None:
         """Raises QueryTooCostly. What was reckoned for the same page sizes is not reckoned again."""
         key = (id(operation), *(repr(variables.get(name, ...)) for name in self.size_variables))
         cost = self._costs.get(key)
@@ -129,7 +131,7 @@ def read(text: str, schema: GraphQLSchema, *, introspection: bool) -> Document:
         if "contains more than" in error.message:
             raise QueryTooLong(f"The document has more than {limits.TOKENS_MAX} tokens.") from None
         if "nested too deeply" in error.message:
-            raise limits.QueryTooDeep from None
+            raise QueryTooDeep from None
         raise Refused([error]) from None
     limits.check_form(ast)
     rules = specified_rules if introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)

@@ -8,10 +8,12 @@ from graphql import GraphQLError
 
 from nexus.api.errors import as_domain_error
 from nexus.kernel import errors, logging
-from nexus.kernel.errors import DomainError, FieldError
+from nexus.kernel.errors import DomainError
 
 # graphql-core tells the place of a bad value in its sentence only.
-_BAD_VARIABLE: Final = re.compile(r"Variable '\$(?P<name>\w+)' has invalid value(?: at (?P<path>\S+?))?: (?P<detail>.*)", re.S)
+_BAD_VARIABLE: Final = re.compile(
+    r"Variable '\$(?P<name>\w+)' has invalid value(?: at (?P<path>\S+?))?: (?P<detail>.*)", re.DOTALL
+)
 _PATH_STEP: Final = re.compile(r"\.(\w+)|\[(\d+)\]")
 
 
@@ -53,7 +55,7 @@ class QueryTooCostly(DomainError):
 
 
 class SeveralMutations(DomainError):
-    """A document may have one mutation field: it is done whole or not at all, and its Idempotency-Key names one thing."""
+    """A document may have one mutation field: it is done whole or not at all, and its key names one thing."""
 
     code, status, title = "several_mutations", 400, "Send one mutation at a time"
 

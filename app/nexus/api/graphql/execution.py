@@ -1,5 +1,6 @@
 """Runs one operation of a document and gives its answer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -11,7 +12,8 @@ from graphql.execution import ExecutionResult
 from nexus.api.graphql.context import Context
 from nexus.api.graphql.documents import Document
 from nexus.api.graphql.errors import database_error_in, meant_by, shown
-from nexus.api.graphql.schema import CORE, Marks, marks_of
+from nexus.api.graphql.fields import Marks
+from nexus.api.graphql.schema import CORE, marks_of
 from nexus.kernel import database, idempotency
 from nexus.kernel.errors import DomainError
 from nexus.kernel.idempotency import Answer, Key, Undo
@@ -101,7 +103,7 @@ def _headers(found: list[DomainError], status: int) -> dict[str, str]:
 
 def refusal(error: DomainError, sources: list[GraphQLError] | None = None) -> Answer:
     """The answer to what is not run: the same error for each place in the document, or one without a place."""
-    places = sources or [None]
+    places: Sequence[GraphQLError | None] = sources or [None]
     entries = [shown(type(error)(source.message) if source else error, source) for source in places]
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
     return Answer(error.status, orjson.dumps({"errors": entries}), headers)

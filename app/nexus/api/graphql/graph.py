@@ -4,6 +4,7 @@ import strawberry
 
 from nexus.api.graphql.connections import After, Before, Connection, First, Last, Paging, connection_of
 from nexus.api.graphql.context import Info
+from nexus.api.graphql.fields import field, mutation
 from nexus.api.graphql.ids import number_of
 from nexus.api.graphql.nodes import User, user_node, user_nodes
 from nexus.domain.graph import operations, queries
@@ -13,7 +14,7 @@ from nexus.domain.graph import operations, queries
 class GraphQueries:
     """Lists of people."""
 
-    @strawberry.field(description="Who follows somebody, the newest first.")
+    @field("Who follows somebody, the newest first.")
     def followers(
         self,
         info: Info,
@@ -27,7 +28,7 @@ class GraphQueries:
         page = queries.followers(viewer=viewer, user_id=number_of("User", user_id), page=paging.request())
         return connection_of(paging, page, user_nodes(viewer, page.items))
 
-    @strawberry.field(description="Whom somebody follows, the newest first.")
+    @field("Whom somebody follows, the newest first.")
     def following(
         self,
         info: Info,
@@ -46,22 +47,22 @@ class GraphQueries:
 class GraphMutations:
     """Edges between people. Repeating one changes nothing."""
 
-    @strawberry.mutation(description="Reads somebody from now on.")
+    @mutation("Reads somebody from now on.")
     def follow_user(self, info: Info, user_id: strawberry.ID) -> User | None:
         actor = info.context.viewer
         return user_node(actor, operations.follow_user(actor=actor, user_id=number_of("User", user_id)))
 
-    @strawberry.mutation(description="Stops reading somebody.")
+    @mutation("Stops reading somebody.")
     def unfollow_user(self, info: Info, user_id: strawberry.ID) -> User | None:
         actor = info.context.viewer
         return user_node(actor, operations.unfollow_user(actor=actor, user_id=number_of("User", user_id)))
 
-    @strawberry.mutation(description="The two do not see each other from now on, and neither follows the other.")
+    @mutation("The two do not see each other from now on, and neither follows the other.")
     def block_user(self, info: Info, user_id: strawberry.ID) -> User | None:
         actor = info.context.viewer
         return user_node(actor, operations.block_user(actor=actor, user_id=number_of("User", user_id)))
 
-    @strawberry.mutation(description="Takes a block back.")
+    @mutation("Takes a block back.")
     def unblock_user(self, info: Info, user_id: strawberry.ID) -> User | None:
         actor = info.context.viewer
         return user_node(actor, operations.unblock_user(actor=actor, user_id=number_of("User", user_id)))

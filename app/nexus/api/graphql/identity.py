@@ -1,19 +1,12 @@
 """Accounts, logins and addresses, by GraphQL."""
 
-from typing import Final
-
 import strawberry
 
 from nexus.api.graphql.context import Info
-from nexus.api.graphql.marks import Marks
+from nexus.api.graphql.fields import mutation
 from nexus.api.graphql.nodes import User, user_node
 from nexus.domain.identity import operations, shapes
 from nexus.kernel.viewer import Viewer
-
-# Where guessing must be slow, and where the answer must not stay readable in the database.
-_GUARDED: Final = {"marks": Marks(limit="credentials")}
-_GUARDED_SECRET: Final = {"marks": Marks(limit="credentials", is_secret=True)}
-_SECRET: Final = {"marks": Marks(is_secret=True)}
 
 
 @strawberry.type(description="Send the access token as `Authorization: Bearer ..`; when it ends, refresh.")
@@ -47,7 +40,7 @@ class SignUpInput:
 class IdentityMutations:
     """Nothing here tells whether an address is known."""
 
-    @strawberry.mutation(description="Makes an account and logs it in.", metadata=_GUARDED_SECRET)
+    @mutation("Makes an account and logs it in.", limit="credentials", is_secret=True)
     def sign_up(self, info: Info, input: SignUpInput) -> SignedUp | None:
         made = operations.sign_up(
             actor=info.context.viewer,
@@ -57,48 +50,53 @@ class IdentityMutations:
             display_name=input.display_name,
         )
         user = user_node(Viewer(user_id=made.user.id), made.user)
-        return SignedUp(**_members(made.tokens), user=user)
+        tokens = _shown(made.tokens)
+        return SignedUp(
+            access_token=tokens.access_token,
+            token_type=tokens.token_type,
+            expires_in=tokens.expires_in,
+            refresh_token=tokens.refresh_token,
+            user=user,
+        )
 
-    @strawberry.mutation(description="Confirms an address by the key from a mail. True when done.", metadata=_GUARDED)
+    @mutation("Confirms an address by the key from a mail. True when done.", limit="credentials")
     def confirm_email(self, info: Info, key: str) -> bool | None:
         operations.confirm_email(actor=info.context.viewer, key=key)
         return True
 
-    @strawberry.mutation(description="Asks for another mail with a key. True whatever is known.", metadata=_GUARDED)
+    @mutation("Asks for another mail with a key. True whatever is known.", limit="credentials")
     def resend_confirmation(self, info: Info, email: str) -> bool | None:
         operations.resend_confirmation(actor=info.context.viewer, email=email)
         return True
 
-    @strawberry.mutation(
-        description="Tokens for a handle or a confirmed address, and the password.", metadata=_GUARDED_SECRET
-    )
+    @mutation("Tokens for a handle or a confirmed address, and the password.", limit="credentials", is_secret=True)
     def log_in(self, info: Info, login: str, password: str) -> Tokens | None:
-        return Tokens(**_members(operations.log_in(actor=info.context.viewer, login=login, password=password)))
+        return _shown(operations.log_in(actor=info.context.viewer, login=login, password=password))
 
-    @strawberry.mutation(description="The next tokens, for the last refresh token.", metadata=_SECRET)
+    @mutation("The next tokens, for the last refresh token.", is_secret=True)
     def refresh_tokens(self, info: Info, refresh_token: str) -> Tokens | None:
-        return Tokens(**_members(operations.refresh_tokens(actor=info.context.viewer, refresh_token=refresh_token)))
+        return _shown(operations.refresh_tokens(actor=info.context.viewer, refresh_token=refresh_token))
 
-    @strawberry.mutation(description="Ends the login of the access token. True when done.")
+    @mutation("Ends the login of the access token. True when done.")
     def log_out(self, info: Info) -> bool | None:
         operations.log_out(actor=info.context.viewer)
         return True
 
-    @strawberry.mutation(description="Asks for a mail to set a new password. True whatever is known.", metadata=_GUARDED)
+    @mutation("Asks for a mail to reset a password. True whatever is known.", limit="credentials")
     def request_password_reset(self, info: Info, email: str) -> bool | None:
         operations.request_password_reset(actor=info.context.viewer, email=email)
         return True
 
-    @strawberry.mutation(description="Sets a new password by the key from a mail. True when done.", metadata=_GUARDED)
+    @mutation("Sets a new password by the key from a mail. True when done.", limit="credentials")
     def reset_password(self, info: Info, key: str, password: str) -> bool | None:
         operations.reset_password(actor=info.context.viewer, key=key, password=password)
         return True
 
 
-def _members(tokens: shapes.Tokens) -> dict[str, str | int]:
-    return {
-        "access_token": tokens.access_token,
-        "token_type": "Bearer",
-        "expires_in": tokens.expires_in,
-        "refresh_token": tokens.refresh_token,
-    }
+def _shown(tokens: shapes.Tokens) -> Tokens:
+    return Tokens(
+        access_token=tokens.access_token,
+        token_type="Bearer",  # noqa: S106  (a word of the protocol)
+        expires_in=tokens.expires_in,
+        refresh_token=tokens.refresh_token,
+    )

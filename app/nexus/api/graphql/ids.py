@@ -1,7 +1,7 @@
 """Ids that name their type, as Relay's `node` needs them: `Post:123`. The bare id of the other doors is taken as well.
 
-Two processes can make the same 64-bit number in the same millisecond, once for a user and once for a post: only the pair
-of type and number is unique over all types.
+Two processes can make the same 64-bit number in the same millisecond, once for a user and once for a post: only the
+pair of type and number is unique over all types.
 """
 
 from typing import Final, Literal

@@ -3,6 +3,7 @@
 import strawberry
 
 from nexus.api.graphql.context import Info
+from nexus.api.graphql.fields import field
 from nexus.domain.instance import queries
 
 
@@ -32,7 +33,7 @@ class Instance:
 class InstanceQueries:
     """What can be asked about the installation."""
 
-    @strawberry.field(description="What this installation is and allows.")
+    @field("What this installation is and allows.")
     def instance(self, info: Info) -> Instance | None:
         found = queries.instance(viewer=info.context.viewer)
         limits = Limits(

@@ -1,8 +1,8 @@
 """What hangs below things that are answered together is fetched for all of them at once, when it is first asked for.
 
-Every object of an answer knows its siblings: all objects that stand at the same place of the document. The first that is
-asked for its comments fetches the comments of all; these comments are siblings again. So each place of a document costs
-one fetch, however much data there is, without an event loop: docs/decisions/graphql.md has the comparison.
+Every object of an answer knows its siblings: all objects that stand at the same place of the document. The first that
+is asked for its comments fetches the comments of all; these comments are siblings again. So each place of a document
+costs one fetch, however much data there is, without an event loop: docs/decisions/graphql-by-siblings.md compares.
 """
 
 from collections.abc import Callable, Hashable, Sequence

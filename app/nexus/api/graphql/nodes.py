@@ -7,6 +7,7 @@ from typing import Final
 import strawberry
 
 from nexus.api.graphql.connections import After, Before, Below, Connection, First, Last, Paging
+from nexus.api.graphql.fields import field
 from nexus.api.graphql.ids import global_id
 from nexus.api.graphql.loaders import Siblings
 from nexus.api.graphql.scalars import NotificationKind, Visibility
@@ -16,6 +17,7 @@ from nexus.domain.posts import queries as posts
 from nexus.domain.posts.shapes import PostShape
 from nexus.domain.timelines import queries as timelines
 from nexus.domain.timelines import shapes as timeline_shapes
+from nexus.domain.users import shapes as user_shapes
 from nexus.domain.users.shapes import UserShape
 from nexus.kernel.viewer import Viewer
 
@@ -52,19 +54,19 @@ class User(Node):
     version: int
     viewer: Relationship | None = strawberry.field(description="Null without a login, and for oneself.")
 
-    @strawberry.field(description="As userTimeline.")
+    @field("As userTimeline.")
     def posts(
         self, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection["TimelineItem"] | None:
         return _WRITTEN.of(self.shape.id, self.siblings, Paging(first, after, last, before))
 
-    @strawberry.field(description="As the query of this name.")
+    @field("As the query of this name.")
     def followers(
         self, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection["User"] | None:
         return _FOLLOWERS.of(self.shape.id, self.siblings, Paging(first, after, last, before))
 
-    @strawberry.field(description="As the query of this name.")
+    @field("As the query of this name.")
     def following(
         self, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection["User"] | None:
@@ -107,18 +109,18 @@ class Post(Node):
     is_deleted: bool
     viewer: PostFlags | None = strawberry.field(description="Null without a login.")
 
-    @strawberry.field(description="The post that this one answers; null for a post that the viewer may not see.")
+    @field("The post that this one answers; null for a post that the viewer may not see.")
     def reply_to(self) -> "Post | None":
         found = self.siblings.fetched("reply_to", lambda shapes: _answered_by(self.siblings.viewer, shapes))
         return None if self.shape.reply_to_id is None else found.get(self.shape.reply_to_id)
 
-    @strawberry.field(description="Its comments, oldest first, as in thread.")
+    @field("Its comments, oldest first, as in thread.")
     def comments(
         self, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection["Post"] | None:
         return _COMMENTS.of(self.shape.id, self.siblings, Paging(first, after, last, before))
 
-    @strawberry.field(description="As the query of this name.")
+    @field("As the query of this name.")
     def likers(
         self, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[User] | None:
@@ -161,11 +163,7 @@ def user_nodes(viewer: Viewer, shapes: Sequence[UserShape]) -> list[User]:
             post_count=shape.post_count,
             created_at=shape.created_at,
             version=shape.version,
-            viewer=shape.viewer and Relationship(
-                is_following=shape.viewer.is_following,
-                is_followed_by=shape.viewer.is_followed_by,
-                is_blocking=shape.viewer.is_blocking,
-            ),
+            viewer=None if shape.viewer is None else _relationship(shape.viewer),
         )
         for shape in shapes
     ]
@@ -185,7 +183,7 @@ def post_nodes(viewer: Viewer, shapes: Sequence[PostShape]) -> list[Post]:
             id=global_id("Post", shape.id),
             shape=shape,
             siblings=siblings,
-            author=shape.author and authors[shape.author.id],
+            author=None if shape.author is None else authors[shape.author.id],
             text=shape.text,
             content_warning=shape.content_warning,
             visibility=Visibility(shape.visibility),
@@ -198,7 +196,7 @@ def post_nodes(viewer: Viewer, shapes: Sequence[PostShape]) -> list[Post]:
             edited_at=shape.edited_at,
             version=shape.version,
             is_deleted=shape.is_deleted,
-            viewer=shape.viewer and PostFlags(is_liked=shape.viewer.is_liked),
+            viewer=None if shape.viewer is None else PostFlags(is_liked=shape.viewer.is_liked),
         )
         for shape in shapes
     ]
@@ -225,12 +223,18 @@ def notification_nodes(viewer: Viewer, shapes: Sequence[NotificationShape]) -> l
             kind=NotificationKind(shape.kind),
             actors=[people[actor.id] for actor in shape.actors],
             actor_count=shape.actor_count,
-            post=shape.post and found[shape.post.id],
+            post=None if shape.post is None else found[shape.post.id],
             created_at=shape.created_at,
             is_read=shape.is_read,
         )
         for shape in shapes
     ]
+
+
+def _relationship(shape: user_shapes.Relationship) -> Relationship:
+    return Relationship(
+        is_following=shape.is_following, is_followed_by=shape.is_followed_by, is_blocking=shape.is_blocking
+    )
 
 
 def _people(viewer: Viewer, shapes: Iterable[UserShape]) -> dict[int, User]:

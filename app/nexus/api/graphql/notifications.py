@@ -4,6 +4,7 @@ import strawberry
 
 from nexus.api.graphql.connections import After, Before, Connection, First, Last, Paging, connection_of
 from nexus.api.graphql.context import Info
+from nexus.api.graphql.fields import field, mutation
 from nexus.api.graphql.ids import number_in
 from nexus.api.graphql.nodes import Notification, notification_nodes
 from nexus.domain.notifications import operations, queries
@@ -13,7 +14,7 @@ from nexus.domain.notifications import operations, queries
 class NotificationQueries:
     """The viewer's inbox."""
 
-    @strawberry.field(description="The viewer's notifications, the one that changed last first.")
+    @field("The viewer's notifications, the one that changed last first.")
     def notifications(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Notification] | None:
@@ -21,7 +22,7 @@ class NotificationQueries:
         page = queries.notifications(viewer=viewer, page=paging.request())
         return connection_of(paging, page, notification_nodes(viewer, page.items))
 
-    @strawberry.field(description="How many notifications are unread; 100 stands for 100 or more.")
+    @field("How many notifications are unread; 100 stands for 100 or more.")
     def unread_count(self, info: Info) -> int | None:
         return queries.unread_count(viewer=info.context.viewer)
 
@@ -30,7 +31,7 @@ class NotificationQueries:
 class NotificationMutations:
     """What is done with the inbox."""
 
-    @strawberry.mutation(description="Marks all as read, or those up to one of them; gives how many are unread still.")
+    @mutation("Marks all as read, or those up to one of them; gives how many are unread still.")
     def mark_notifications_read(self, info: Info, up_to_id: strawberry.ID | None = None) -> int | None:
         last = number_in("Notification", up_to_id, "/up_to_id")
         return operations.mark_notifications_read(actor=info.context.viewer, up_to_id=last)

@@ -4,6 +4,7 @@ import strawberry
 
 from nexus.api.graphql.connections import After, Before, Connection, First, Last, Paging, connection_of
 from nexus.api.graphql.context import Info
+from nexus.api.graphql.fields import field, mutation
 from nexus.api.graphql.ids import number_in, number_of
 from nexus.api.graphql.nodes import Post, User, post_node, post_nodes, user_nodes
 from nexus.api.graphql.scalars import Visibility
@@ -43,12 +44,12 @@ class EditPostInput:
 class PostQueries:
     """What can be asked about posts."""
 
-    @strawberry.field(description="One post.")
+    @field("One post.")
     def post(self, info: Info, post_id: strawberry.ID) -> Post | None:
         viewer = info.context.viewer
         return post_node(viewer, queries.post(viewer=viewer, post_id=number_of("Post", post_id)))
 
-    @strawberry.field(description="A post between what it answers and a page of its comments, oldest first.")
+    @field("A post between what it answers and a page of its comments, oldest first.")
     def thread(
         self,
         info: Info,
@@ -64,7 +65,7 @@ class PostQueries:
         comments = connection_of(paging, found.comments, post_nodes(viewer, found.comments.items))
         return Thread(ancestors=ancestors, post=post, comments=comments)
 
-    @strawberry.field(description="Who likes a post, the newest like first.")
+    @field("Who likes a post, the newest like first.")
     def likers(
         self,
         info: Info,
@@ -83,7 +84,7 @@ class PostQueries:
 class PostMutations:
     """What people do with posts."""
 
-    @strawberry.mutation(description="Writes a post or a comment.")
+    @mutation("Writes a post or a comment.")
     def publish_post(self, info: Info, input: PublishPostInput) -> Post | None:
         actor = info.context.viewer
         written = operations.publish_post(
@@ -95,7 +96,7 @@ class PostMutations:
         )
         return post_node(actor, written)
 
-    @strawberry.mutation(description="Changes the viewer's own post.")
+    @mutation("Changes the viewer's own post.")
     def edit_post(self, info: Info, input: EditPostInput) -> Post | None:
         actor = info.context.viewer
         edited = operations.edit_post(
@@ -107,17 +108,17 @@ class PostMutations:
         )
         return post_node(actor, edited)
 
-    @strawberry.mutation(description="Takes a post away; what answers it stays. True when it is done.")
+    @mutation("Takes a post away; what answers it stays. True when it is done.")
     def delete_post(self, info: Info, post_id: strawberry.ID) -> bool | None:
         operations.delete_post(actor=info.context.viewer, post_id=number_of("Post", post_id))
         return True
 
-    @strawberry.mutation(description="Likes a post. Repeating it changes nothing.")
+    @mutation("Likes a post. Repeating it changes nothing.")
     def like_post(self, info: Info, post_id: strawberry.ID) -> Post | None:
         actor = info.context.viewer
         return post_node(actor, operations.like_post(actor=actor, post_id=number_of("Post", post_id)))
 
-    @strawberry.mutation(description="Takes a like back. Repeating it changes nothing.")
+    @mutation("Takes a like back. Repeating it changes nothing.")
     def unlike_post(self, info: Info, post_id: strawberry.ID) -> Post | None:
         actor = info.context.viewer
         return post_node(actor, operations.unlike_post(actor=actor, post_id=number_of("Post", post_id)))

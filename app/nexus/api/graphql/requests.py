@@ -10,7 +10,14 @@ from django.http.request import MediaType
 
 from nexus.api.graphql.documents import hash_of, trusted_text
 from nexus.api.graphql.errors import DocumentNotTrusted
-from nexus.kernel.errors import FieldError, InvalidInput, Malformed, NotAcceptable, PayloadTooLarge, UnsupportedMediaType
+from nexus.kernel.errors import (
+    FieldError,
+    InvalidInput,
+    Malformed,
+    NotAcceptable,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
 
 BODY_MAX: Final = 65_536
 GRAPHQL: Final = "application/graphql-response+json"

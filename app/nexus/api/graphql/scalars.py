@@ -10,7 +10,9 @@ from strawberry.schema.config import StrawberryConfig
 from nexus.api.rendering import moment
 
 
-@strawberry.enum(description="Who may see a post: all and in public lists; all who come upon it; followers; those it mentions.")
+@strawberry.enum(
+    description="Who may see a post: all, also in public lists; all who have its id; followers; the mentioned."
+)
 class Visibility(Enum):
     """The words are those of REST, in the same case."""
 

@@ -9,11 +9,11 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
 from nexus.api.graphql.context import Info
+from nexus.api.graphql.fields import Marks, field
 from nexus.api.graphql.graph import GraphMutations, GraphQueries
 from nexus.api.graphql.identity import IdentityMutations
 from nexus.api.graphql.ids import kind_of, number_of
 from nexus.api.graphql.instance import InstanceQueries
-from nexus.api.graphql.marks import Marks
 from nexus.api.graphql.nodes import Node, post_node, user_node
 from nexus.api.graphql.notifications import NotificationMutations, NotificationQueries
 from nexus.api.graphql.posts import PostMutations, PostQueries
@@ -32,7 +32,7 @@ BESIDE_USE_CASES: Final = frozenset({"node"})
 class Query(UserQueries, GraphQueries, PostQueries, TimelineQueries, NotificationQueries, InstanceQueries):
     """The queries of all domains."""
 
-    @strawberry.field(description="The thing with this id; null when there is none, or it is not for the viewer's eyes.")
+    @field("The thing with this id; null when there is none for the viewer's eyes.")
     def node(self, info: Info, id: strawberry.ID) -> Node | None:
         viewer = info.context.viewer
         try:
@@ -53,7 +53,7 @@ class Mutation(IdentityMutations, UserMutations, GraphMutations, PostMutations, 
 
 
 SCHEMA: Final = strawberry.Schema(query=Query, mutation=Mutation, config=CONFIG)
-# What graphql-core runs. Its own functions are called, without strawberry's per-request wrapping: see docs/decisions.
+# What graphql-core runs: its functions are called without strawberry's wrapping of each request.
 CORE: Final[GraphQLSchema] = SCHEMA._schema
 
 # The use-case behind each field at the root; their words are the same, in two ways of writing them.

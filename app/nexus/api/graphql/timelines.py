@@ -4,6 +4,7 @@ import strawberry
 
 from nexus.api.graphql.connections import After, Before, Connection, First, Last, Paging, connection_of
 from nexus.api.graphql.context import Info
+from nexus.api.graphql.fields import field
 from nexus.api.graphql.ids import number_of
 from nexus.api.graphql.nodes import TimelineItem, item_nodes
 from nexus.domain.timelines import queries
@@ -13,7 +14,7 @@ from nexus.domain.timelines import queries
 class TimelineQueries:
     """Newest first; they never end early and leave nothing out."""
 
-    @strawberry.field(description="Posts by the viewer and by those whom the viewer follows.")
+    @field("Posts by the viewer and by those whom the viewer follows.")
     def home_timeline(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[TimelineItem] | None:
@@ -21,7 +22,7 @@ class TimelineQueries:
         page = queries.home_timeline(viewer=viewer, page=paging.request())
         return connection_of(paging, page, item_nodes(viewer, page.items))
 
-    @strawberry.field(description="Public posts that begin a thread, by everybody.")
+    @field("Public posts that begin a thread, by everybody.")
     def public_timeline(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[TimelineItem] | None:
@@ -29,7 +30,7 @@ class TimelineQueries:
         page = queries.public_timeline(viewer=viewer, page=paging.request())
         return connection_of(paging, page, item_nodes(viewer, page.items))
 
-    @strawberry.field(description="Public posts and comments that carry a hashtag, in whatever spelling.")
+    @field("Public posts and comments that carry a hashtag, in whatever spelling.")
     def hashtag_timeline(
         self,
         info: Info,
@@ -43,7 +44,7 @@ class TimelineQueries:
         page = queries.hashtag_timeline(viewer=viewer, hashtag=hashtag, page=paging.request())
         return connection_of(paging, page, item_nodes(viewer, page.items))
 
-    @strawberry.field(description="What somebody has written, as far as the viewer may see it.")
+    @field("What somebody has written, as far as the viewer may see it.")
     def user_timeline(
         self,
         info: Info,

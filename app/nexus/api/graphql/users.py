@@ -3,6 +3,7 @@
 import strawberry
 
 from nexus.api.graphql.context import Info
+from nexus.api.graphql.fields import field, mutation
 from nexus.api.graphql.ids import number_of
 from nexus.api.graphql.nodes import User, user_node
 from nexus.domain.users import operations, queries
@@ -21,12 +22,12 @@ class UpdateProfileInput:
 class UserQueries:
     """What can be asked about people."""
 
-    @strawberry.field(description="The viewer's own profile.")
+    @field("The viewer's own profile.")
     def me(self, info: Info) -> User | None:
         viewer = info.context.viewer
         return user_node(viewer, queries.me(viewer=viewer))
 
-    @strawberry.field(description="Somebody's profile, by id or by @handle.")
+    @field("Somebody's profile, by id or by @handle.")
     def profile(self, info: Info, user: strawberry.ID) -> User | None:
         viewer = info.context.viewer
         asked = user.removeprefix("@") if user.startswith("@") else number_of("User", user)
@@ -37,7 +38,7 @@ class UserQueries:
 class UserMutations:
     """What people change of themselves."""
 
-    @strawberry.mutation(description="Changes the viewer's profile.")
+    @mutation("Changes the viewer's profile.")
     def update_profile(self, info: Info, input: UpdateProfileInput) -> User | None:
         actor = info.context.viewer
         changed = operations.update_profile(

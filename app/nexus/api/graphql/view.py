@@ -15,7 +15,7 @@ from nexus.api.graphql import graphiql, requests
 from nexus.api.graphql.documents import DocumentCache, Refused
 from nexus.api.graphql.errors import DocumentInvalid, DocumentNotTrusted
 from nexus.api.graphql.execution import Run, refusal
-from nexus.api.graphql.marks import Marks
+from nexus.api.graphql.fields import Marks
 from nexus.api.graphql.schema import CORE, USE_CASES
 from nexus.api.requests import client_address
 from nexus.kernel import idempotency
@@ -89,9 +89,7 @@ class _Call:
         self.standing = limits.count(marks.limit, viewer=viewer, address=client_address(self.request))
 
 
-def _respond(
-    answer: Answer, request: HttpRequest, media_type: str, standing: limits.Standing | None
-) -> HttpResponse:
+def _respond(answer: Answer, request: HttpRequest, media_type: str, standing: limits.Standing | None) -> HttpResponse:
     response = HttpResponse(answer.body, status=answer.status, content_type=f"{media_type}; charset=utf-8")
     is_private_get = request.method == "GET" and answer.status == 200
     response["Cache-Control"] = "private, no-cache" if is_private_get else "no-store"

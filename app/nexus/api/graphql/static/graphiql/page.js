@@ -35,7 +35,7 @@
   }
 }
 
-# To act for somebody, put the access token into the tab "Headers":
+# To act for somebody, add below, in "Headers":
 #   {"Authorization": "Bearer .."}
 `;
 
