@@ -168,6 +168,6 @@ class BrokerQueues:
         self._connection = self._connection or app.connection_for_write()
         channel: Any = self._connection.default_channel
         for queue in app.amqp.queues.values():
-            _name, size, _consumers = channel.queue_declare(queue.name, durable=True)
+            _name, size, _consumers = channel.queue_declare(queue.name, durable=True, auto_delete=False)
             self._sizes[queue.name] = size
             metrics.QUEUE_MESSAGES.labels(queue.name).set(size)
