@@ -42,7 +42,8 @@ def landing(request: HttpRequest) -> HttpResponse:
 def problems(request: HttpRequest) -> HttpResponse:
     """Every error code, which is where the `type` of a problem document leads."""
     known = sorted(REGISTRY.values(), key=lambda error: (error.status, error.code))
-    context = {"problems": [(error, " ".join((error.__doc__ or "").split())) for error in known]}
+    # Every second part stood between backquotes.
+    context = {"problems": [(error, " ".join((error.__doc__ or "").split()).split("`")) for error in known]}
     return render(request, "web/problems.html", context)
 
 

@@ -79,3 +79,4 @@ def test_every_error_code_is_explained_under_its_own_anchor(browser: Client) -> 
     for code, error in REGISTRY.items():
         assert f'id="{code}"' in page
         assert error.__doc__, code
+    assert "<code>Retry-After</code> seconds" in page

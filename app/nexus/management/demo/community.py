@@ -94,7 +94,7 @@ class _Community:
         for reader in people:
             for author in people:
                 common = len(reader.interests & author.interests)
-                likely = min(0.9, 0.14 + 0.4 * common + 0.3 * (reader.handle in ACCOUNTS))
+                likely = min(0.9, 0.2 + 0.4 * common + 0.3 * (reader.handle in ACCOUNTS))
                 if reader != author and self.chance.random() < likely:
                     since = self.now - timedelta(days=self.chance.uniform(0.2, 35))
                     edge = Follow(follower=self.users[reader.handle], followee=self.users[author.handle])
