@@ -98,6 +98,7 @@ def edit_post(
             post.version += 1
             post.edited_at = clock.now()
             post.save(update_fields=["text", "hashtags", "mention_ids", "content_warning", "version", "edited_at"])
+            caches.abandon("public_timeline", *_hashtag_timelines(post))
             outbox.publish(PostEdited(post_id=post_id))
         return queries.shape_of(post, actor, queries.people_of(actor, [post]))
 
@@ -191,13 +192,18 @@ def _carry(post: Post, hashtag_ids: dict[str, int]) -> None:
 
 def _count(post: Post, amount: int) -> None:
     """Counts a post that has come or gone, in the public numbers only if everybody may see it."""
-    caches.abandon("statistics")
+    caches.abandon("statistics", "public_timeline", *_hashtag_timelines(post))
     if not post.is_open:
         return
     abandon_profiles(post.author_id)
     if post.reply_to_id is not None:
         Post.objects.filter(pk=post.reply_to_id).update(comment_count=F("comment_count") + amount)
     User.objects.filter(pk=post.author_id).update(post_count=F("post_count") + amount)
+
+
+def _hashtag_timelines(post: Post) -> list[str]:
+    """The names of the kept first pages that the post is on."""
+    return [f"hashtag_timeline:{hashtag}" for hashtag in post.hashtags]
 
 
 def _set_liked(actor: Viewer, post_id: int, is_liked: bool) -> PostShape:

@@ -63,14 +63,14 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1
 """
 )
-# ARGV: token, mark, seconds, ids.
+# ARGV: token, mark, seconds, then a score and an id for each post.
 _FINISH: Final = (
     _META
     + """
 if not meta or meta ~= '!' .. run() .. ':' .. ARGV[1] then return 0 end
 redis.call('ZREM', KEYS[1], meta)
 redis.call('ZADD', KEYS[1], 0, '!' .. run() .. ':' .. ARGV[2])
-for i = 4, #ARGV do redis.call('ZADD', KEYS[1], 0, ARGV[i]) end
+if #ARGV > 3 then redis.call('ZADD', KEYS[1], unpack(ARGV, 4)) end
 redis.call('ZREMRANGEBYLEX', KEYS[1], '[0', '(' .. ARGV[2])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 return 1
@@ -137,16 +137,16 @@ def begin(feed: Feed) -> str | None:
     It comes before the builder looks into Postgres: a post is then either there already or pushed later.
     """
     token = secrets.token_hex(_TOKEN_BYTES)
-    is_ours = redis.attempt(
-        "feed", lambda client: _script(_BEGIN)([feed.key], [token, _BUILDING_S], client=client), 0
-    )
+    is_ours = redis.attempt("feed", lambda client: _script(_BEGIN)([feed.key], [token, _BUILDING_S], client=client), 0)
     return token if is_ours else None
 
 
 def finish(feed: Feed, token: str, ids: Sequence[int], mark: int) -> None:
     """The feed is complete from `mark` up; nothing happens if it was lost since `begin`."""
     life = int(_LIFE_S * random.uniform(0.9, 1.0))
-    arguments: list[str | int] = [token, _member(mark), life, *map(_member, ids)]
+    arguments: list[str | int] = [token, _member(mark), life]
+    for post_id in ids:
+        arguments += [0, _member(post_id)]
     redis.attempt("feed", lambda client: _script(_FINISH)([feed.key], arguments, client=client), 0)
 
 

@@ -75,7 +75,8 @@ class World:
         """A failover: the feed is of another process now, and what was to be pushed went to the one that is gone."""
         self.waiting.clear()
         key = feed_of(self.reader).key
-        for state in redis.client().zrangebylex(key, b"[!", b'("'):  # type: ignore[union-attr]
+        for state in redis.client().zrangebylex(key, b"[!", b'("'):
+            assert isinstance(state, bytes)
             redis.client().zrem(key, state)
             redis.client().zadd(key, {b"!" + b"0" * 40 + state[41:]: 0})
 
