@@ -61,7 +61,7 @@ bench: .environment ## What a request costs, beside a bare Django view
 
 .PHONY: generate format lock clean
 generate: .python ## Write contracts, error pages and the data model from the code
-	@exec $(V)/python -m local.test --write generate
+	@exec $(V)/python -m local.test generate
 
 format: .python ## Bring the code into its layout
 	@cd app && ../$(V)/ruff check --fix --quiet . ../local ../haproxy; ../$(V)/ruff format . ../local ../haproxy

@@ -1,12 +1,22 @@
 """What `make run` prints when everything is up."""
 
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
 from local.stack import Stack
 from local.state import ROOT
 
 
-def greeting(stack: Stack, accounts: list[dict[str, Any]]) -> str:
+@dataclass(frozen=True)
+class Account:
+    """One that the demo community has, to log in with."""
+
+    handle: str
+    password: str
+    role: str
+
+
+def greeting(stack: Stack, accounts: list[Account]) -> str:
     """The addresses, the accounts, a call to paste, and where the rest is."""
     url, ca = stack.proxy.url, stack.proxy.ca
     people = [account for account in accounts if account["role"] == "user"][:2]
@@ -34,7 +44,7 @@ def greeting(stack: Stack, accounts: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _account(account: dict[str, Any]) -> str:
+def _account(account: Account) -> str:
     return f"{account['handle']}  password: {account['password']}"
 
 
@@ -42,6 +52,6 @@ def _curl(stack: Stack) -> str:
     return f"curl --cacert {_short(stack.proxy.ca)} {stack.proxy.url}/api/v1/timelines/public"
 
 
-def _short(path: Any) -> str:
+def _short(path: Path) -> str:
     """Relative to the checkout where it lies there: that is where people type."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -38,7 +38,7 @@ class Proxy(Server):
             "METRICS_BIND": f"127.0.0.1:{metrics_port}",
             "CERTIFICATE": str(certificate.pem),
             "ERRORS": str(FOLDER / "errors"),
-            "SOCKET": "admin.sock",  # in the working directory: a socket's whole path may have 107 characters only
+            "SOCKET": "unix@admin.sock",  # in the working directory: a socket's whole path may have 107 characters only
             "WEB_MAXCONN": str(web_maxconn),
             **{f"WEB_{number}": address for number, address in enumerate(web, 1)},
             **{f"LIVE_{number}": address for number, address in enumerate(live, 1)},
@@ -55,7 +55,7 @@ class Proxy(Server):
 
     def command(self) -> list[str]:
         """The master in the foreground; SIGUSR2 reloads."""
-        return [str(binary("haproxy")), "-W", "-S", "master.sock", "-f", str(FOLDER / "haproxy.cfg")]
+        return [str(binary("haproxy")), "-W", "-S", "unix@master.sock", "-f", str(FOLDER / "haproxy.cfg")]
 
     def environment(self) -> dict[str, str]:
         """The configuration's variables."""

@@ -6,7 +6,6 @@ them: each has its own Redis databases here and, from pytest-django, its own Pos
 """
 
 import os
-import secrets
 import shutil
 import signal
 import sys
@@ -22,6 +21,7 @@ from local.ports import free_port
 from local.postgres import Postgres
 from local.redis import Redis
 from local.server import Server
+from local.test_environment import clean, variables
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 
@@ -77,21 +77,10 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def _export(postgres: Postgres, redis: Redis, directory: Path) -> None:
-    for name in [name for name in os.environ if name.startswith("NEXUS_")]:
-        del os.environ[name]  # a developer's shell must not change what is tested
-    os.environ |= {
-        "NEXUS_ENVIRONMENT": "test",
-        "NEXUS_SECRET_KEY": secrets.token_urlsafe(48),
-        "NEXUS_JWT_KEYS": f"test:{secrets.token_urlsafe(48)}",
-        "NEXUS_DATABASE_URL": postgres.url,
-        "NEXUS_REDIS_URL": redis.database_url(0),
-        "NEXUS_BROKER_URL": redis.database_url(1),
-        "NEXUS_PUBLIC_URL": "https://localhost:8443",
-        "NEXUS_ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
-        "NEXUS_EMAIL_URL": f"file://{directory / 'mail'}",
-        "NEXUS_EMAIL_FROM": "Nexus <nexus@example.org>",
-        "NEXUS_RATE_LIMITS": "off",
-    }
+    kept = clean()
+    os.environ.clear()
+    os.environ |= kept
+    os.environ |= variables(directory, postgres.url, redis.database_url(0), redis.database_url(1))
 
 
 def _use_redis_databases_of(worker: int) -> None:

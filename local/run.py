@@ -14,11 +14,10 @@ from functools import partial
 from pathlib import Path
 from ssl import create_default_context
 from types import FrameType
-from typing import Any
 
 from local import processes
 from local.failure import Failure
-from local.greeting import greeting
+from local.greeting import Account, greeting
 from local.progress import say, step
 from local.server import ending_with_us, last_line
 from local.stack import PORTS, ROLES, SERVED, Stack
@@ -69,7 +68,7 @@ def _start(stack: Stack, supervisor: Supervisor) -> None:
     supervisor.launch("proxy")
 
 
-def _accounts(stack: Stack) -> list[dict[str, Any]]:
+def _accounts(stack: Stack) -> list[Account]:
     with step("Loading the demo community"):
         answer = _begin(stack, "demo", "app/manage.py", "demo", "--json").output()
         found: list[dict[str, Any]] = json.loads(answer)["accounts"]
