@@ -20,7 +20,7 @@ from nexus.kernel.use_cases import reaction
 
 CHUNK: Final = 1_000
 # Redis may come back: a delivery fails for so long and is sent again. Later the feeds that miss the post are given up.
-PATIENCE: Final = timedelta(seconds=45)
+PATIENCE: Final = timedelta(seconds=30)
 
 
 @reaction
