@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from haproxy.tests.certificate import Certificate, make_certificate
 from haproxy.tests.door import Door, wait_until
 from haproxy.tests.replica import Replica
+from local.certificates import Certificate
+from local.certificates import certificate as make_certificate
 
 OpenDoor = Callable[..., Door]
 

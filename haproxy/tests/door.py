@@ -10,20 +10,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from haproxy.tests.certificate import Certificate
 from local.binaries import binary
+from local.certificates import Certificate
 from local.failure import Failure
 from local.ports import free_port
-from local.server import Server
+from local.proxy import FOLDER, Proxy
 
-FOLDER = Path(__file__).resolve().parents[1]
 CONFIGURATION = FOLDER / "haproxy.cfg"
 
 
-class Door(Server):
+class Door(Proxy):
     """`variables` replace or add NEXUS_PROXY_ ones; an empty value takes one away."""
-
-    name = "haproxy"
 
     def __init__(
         self,
@@ -35,34 +32,25 @@ class Door(Server):
         variables: Mapping[str, str] | None = None,
         configuration: Path = CONFIGURATION,
     ) -> None:
-        super().__init__(directory)
+        self.http_port, self.metrics_port = free_port(), free_port()
+        super().__init__(
+            directory,
+            certificate,
+            web=web,
+            live=live,
+            https_port=free_port(),
+            http_port=self.http_port,
+            metrics_port=self.metrics_port,
+        )
         self.certificate = certificate
         self.configuration = configuration
-        self.port, self.http_port, self.metrics_port = free_port(), free_port(), free_port()
-        self.master = directory / "master.sock"
-        self.socket = directory / "admin.sock"
-        servers = {f"WEB_{number}": address for number, address in enumerate(web, 1)}
-        servers |= {f"LIVE_{number}": address for number, address in enumerate(live, 1)}
-        self.variables = {
-            "HTTPS_BIND": f"127.0.0.1:{self.port}",
-            "HTTPS_PORT": str(self.port),
-            "HTTP_BIND": f"127.0.0.1:{self.http_port}",
-            "METRICS_BIND": f"127.0.0.1:{self.metrics_port}",
-            "CERTIFICATE": str(certificate.pem),
-            "ERRORS": str(FOLDER / "errors"),
-            "SOCKET": str(self.socket),
-            **servers,
-            **(variables or {}),
-        }
+        self.master, self.socket = directory / "master.sock", directory / "admin.sock"
+        self.variables = {"SOCKET": str(self.socket), **(variables or {})}
 
     @property
     def url(self) -> str:
         """The address for clients."""
         return f"https://127.0.0.1:{self.port}"
-
-    def prepare(self) -> None:
-        """Needs a folder only."""
-        self.directory.mkdir(parents=True, exist_ok=True)
 
     def command(self) -> list[str]:
         """The master in the foreground."""
@@ -70,17 +58,11 @@ class Door(Server):
 
     def environment(self) -> dict[str, str]:
         """The configuration's variables."""
-        return {f"NEXUS_PROXY_{name}": value for name, value in self.variables.items()}
+        return super().environment() | {f"NEXUS_PROXY_{name}": value for name, value in self.variables.items()}
 
     def is_ready(self) -> bool:
         """Whether it accepts clients and, when it has one, its admin socket is there."""
-        if self.variables["SOCKET"] and not self.socket.exists():
-            return False
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
+        return super().is_ready() and (not self.variables["SOCKET"] or self.socket.exists())
 
     def check(self) -> subprocess.CompletedProcess[str]:
         """`haproxy -c` with these variables."""

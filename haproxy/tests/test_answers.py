@@ -11,9 +11,10 @@ import httpx
 import pytest
 
 from haproxy.tests.conftest import Farm, OpenDoor
-from haproxy.tests.door import FOLDER, Door, wait_until
+from haproxy.tests.door import Door, wait_until
 from haproxy.tests.replica import Replica
 from local.ports import free_port
+from local.proxy import FOLDER
 
 MakeFarm = Callable[..., Farm]
 NOBODY = "127.0.0.1:1"

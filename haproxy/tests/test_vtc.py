@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from haproxy.tests.certificate import Certificate
-from haproxy.tests.door import CONFIGURATION, FOLDER
+from haproxy.tests.door import CONFIGURATION
 from local.binaries import binary
+from local.certificates import Certificate
 from local.ports import free_port
+from local.proxy import FOLDER
 
 VTC = Path(__file__).parent / "vtc"
 SECONDS = 60

@@ -14,9 +14,10 @@ from typing import Any
 
 import psycopg2
 
-from haproxy.tests.certificate import Certificate, make_certificate
 from haproxy.tests.door import Door, wait_until
 from haproxy.tests.load import Call
+from local.certificates import Certificate
+from local.certificates import certificate as make_certificate
 from local.ports import free_port
 from local.postgres import Postgres
 from local.redis import Redis
