@@ -4,11 +4,12 @@ import os
 
 import django
 from django.conf import settings
-from django.core.handlers.asgi import ASGIHandler
+
+from nexus.api.live.handler import StreamHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nexus.config.settings")
 django.setup(set_prefix=False)  # first: allauth looks for its middleware, which only web needs
 settings.ROOT_URLCONF = "nexus.config.live_urls"
 # One synchronous middleware would put every stream behind a thread.
 settings.MIDDLEWARE = ["corsheaders.middleware.CorsMiddleware"]
-application = ASGIHandler()
+application = StreamHandler()

@@ -3,19 +3,25 @@
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from nexus.api import health
+from nexus.kernel import metrics
 from nexus.kernel.logging import log
 
 _ALIVE: Final = "live:alive"  # a subscription of our own, so that the connection always has one
 _PAUSE_MAX_S: Final = 5.0
+_SILENCE_S: Final = 5.0
+# A channel rings at most so often: a post that a thousand people like in a second is read twice for each who sees it.
+_REST_S: Final = 0.5
 
 
 class Mailbox:
@@ -26,21 +32,23 @@ class Mailbox:
         self._changed: set[str] = set()
         self._bell = asyncio.Event()
 
-    def put(self, channel: str) -> None:
-        """Something happened on `channel`."""
-        self._changed.add(channel)
+    def put(self, channels: Iterable[str]) -> None:
+        """Something happened on `channels`."""
+        self._changed.update(channels)
         self._bell.set()
 
     def close(self) -> None:
-        """The process stops: say so to the client and end."""
+        """The process stops: the stream says so to its client and ends."""
         self.is_closed = True
         self._bell.set()
 
     async def take(self, timeout: float) -> set[str]:
         """The channels on which something happened; waits up to `timeout` seconds for the first."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._bell.wait(), timeout)
-        self._bell.clear()
+        if not self._bell.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._bell.wait(), timeout)
+        if not self.is_closed:
+            self._bell.clear()
         changed, self._changed = self._changed, set()
         return changed
 
@@ -52,74 +60,129 @@ class Hub:
         self._url = url
         self._mailboxes: defaultdict[str, set[Mailbox]] = defaultdict(set)
         self._pubsub: PubSub | None = None
+        self._lock = asyncio.Lock()  # of what is said to Redis, so that it is said in order
+        self._touched: set[str] = set()
+        self._subscribed: set[str] = set()
+        self._confirmed: set[str] = set()
+        self._resting: dict[str, bool] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._spawn(self._watch_for_the_end())
         if url:
             self._spawn(self._listen())
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether somebody would tell us of a change."""
+        return self._pubsub is not None
+
     @contextmanager
-    def listening(self, channels: set[str]) -> Iterator[Mailbox]:
-        """A mailbox for `channels`."""
+    def listening(self, channels: Collection[str]) -> Iterator[Mailbox]:
+        """A mailbox for `channels`. Each is in it once as soon as nothing can fall between any more."""
         mailbox = Mailbox()
-        new = {channel for channel in channels if channel not in self._mailboxes}
         for channel in channels:
             self._mailboxes[channel].add(mailbox)
-        self._spawn(self._tell("subscribe", new))
+        mailbox.put(channel for channel in channels if channel in self._confirmed or not self.is_connected)
+        if health.is_draining():
+            mailbox.close()
+        self._touch(channels)
         try:
             yield mailbox
         finally:
             for channel in channels:
                 self._mailboxes[channel].discard(mailbox)
-            empty = {channel for channel in channels if not self._mailboxes[channel]}
-            for channel in empty:
-                del self._mailboxes[channel]
-            self._spawn(self._tell("unsubscribe", empty))
+                if not self._mailboxes[channel]:
+                    del self._mailboxes[channel]
+            self._touch(channels)
 
-    def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
+    def stop(self) -> None:
+        """Ends what runs for it."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _tell(self, command: str, channels: set[str]) -> None:
-        if self._pubsub is not None and channels:
-            # The listener meets the same error, connects anew and subscribes to everything.
-            with suppress(RedisError, OSError):
-                await getattr(self._pubsub, command)(*channels)
+    def _touch(self, channels: Collection[str]) -> None:
+        self._touched.update(channels)
+        if self.is_connected:
+            self._spawn(self._tell_redis())
+
+    async def _tell_redis(self) -> None:
+        """Subscribes to what somebody listens to now, and no longer to what nobody does."""
+        async with self._lock:
+            touched, self._touched = self._touched, set()
+            new = {channel for channel in touched if channel in self._mailboxes} - self._subscribed
+            old = {channel for channel in touched if channel not in self._mailboxes} & self._subscribed
+            if self._pubsub is None:
+                return  # whoever connects subscribes to everything
+            self._subscribed = (self._subscribed | new) - old
+            self._confirmed -= old
+            try:
+                if new:
+                    await self._pubsub.subscribe(*new)
+                if old:
+                    await self._pubsub.unsubscribe(*old)
+            except (RedisError, OSError):
+                self._pubsub = None  # who can tell what Redis has heard: the listener begins anew
 
     async def _listen(self) -> None:
         pause = 0.1
         while True:
-            client = Redis.from_url(self._url, socket_connect_timeout=1, socket_timeout=5, health_check_interval=5)
+            # No retry of its own: after a new connection every stream has to look.
+            client = Redis.from_url(
+                self._url, socket_connect_timeout=1, socket_timeout=_SILENCE_S, retry=Retry(NoBackoff(), 0)
+            )
             try:
                 async with client.pubsub() as pubsub:
-                    await pubsub.subscribe(_ALIVE, *self._mailboxes)
-                    self._pubsub, pause = pubsub, 0.1
-                    self._wake_all()
-                    while True:
-                        await self._deliver(pubsub)
-            except (RedisError, OSError) as error:
-                log.warning("live_hub_disconnected", error=str(error))
+                    await self._connect(pubsub)
+                    pause = 0.1
+                    while self.is_connected:
+                        await self._receive(pubsub)
+            except Exception as error:  # whatever it was: without this loop nobody would hear anything again
+                metrics.REDIS_ERRORS.labels("live").inc()
+                log.warning("live_hub_disconnected", error=str(error) or type(error).__name__)
             finally:
                 self._pubsub = None
                 await client.aclose()
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, _PAUSE_MAX_S)
 
+    async def _connect(self, pubsub: PubSub) -> None:
+        async with self._lock:
+            self._subscribed, self._confirmed = set(self._mailboxes), set()
+            await pubsub.subscribe(_ALIVE, *self._subscribed)
+            self._pubsub = pubsub
+
+    async def _receive(self, pubsub: PubSub) -> None:
+        received = await pubsub.get_message(timeout=_SILENCE_S)
+        if received is None:
+            await pubsub.ping()
+            received = await pubsub.get_message(timeout=_SILENCE_S)
+        if received is None:
+            raise TimeoutError("Redis says nothing")
+        channel = (received["channel"] or b"").decode()
+        if received["type"] == "subscribe":
+            self._confirmed.add(channel)
+            self._ring(channel)
+        elif received["type"] == "message" and channel not in self._resting:
+            self._resting[channel] = False
+            asyncio.get_running_loop().call_later(_REST_S, self._has_rested, channel)
+            self._ring(channel)
+        elif received["type"] == "message":
+            self._resting[channel] = True
+
+    def _has_rested(self, channel: str) -> None:
+        if self._resting.pop(channel):
+            self._ring(channel)
+
+    def _ring(self, channel: str) -> None:
+        for mailbox in self._mailboxes.get(channel, ()):
+            mailbox.put((channel,))
+
     async def _watch_for_the_end(self) -> None:
         while not health.is_draining():
             await asyncio.sleep(0.25)
         for mailbox in set().union(*self._mailboxes.values()):
             mailbox.close()
-
-    async def _deliver(self, pubsub: PubSub) -> None:
-        received = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5)
-        if received is not None:
-            channel = received["channel"].decode()
-            for mailbox in self._mailboxes.get(channel, ()):
-                mailbox.put(channel)
-
-    def _wake_all(self) -> None:
-        """Whatever was said while nobody listened: every stream looks once."""
-        for channel, mailboxes in self._mailboxes.items():
-            for mailbox in mailboxes:
-                mailbox.put(channel)

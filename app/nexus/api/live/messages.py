@@ -1,7 +1,7 @@
 """Server-sent events, as bytes."""
 
 import random
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -9,40 +9,49 @@ from nexus.api.rendering import render_notification, render_post
 from nexus.domain.notifications.shapes import NotificationShape
 from nexus.domain.posts.shapes import PostShape
 
-HEARTBEAT: Final = b": \n\n"
+
+class Message(NamedTuple):
+    """One event; `text` is all that goes over the wire."""
+
+    kind: str
+    text: bytes
 
 
-def message(event: str, data: dict[str, Any], *, sequence: int | None = None) -> bytes:
-    """One event; with `sequence`, the place from which a reconnecting client goes on (Last-Event-ID)."""
-    place = b"" if sequence is None else b"id: %d\n" % sequence
-    return place + b"event: " + event.encode() + b"\ndata: " + orjson.dumps(data) + b"\n\n"
+HEARTBEAT: Final = Message("heartbeat", b": \n\n")
 
 
-def hello(sequence: int) -> bytes:
+def hello(sequence: int) -> Message:
     """The first event: where the stream stands, and how long to wait before reconnecting (jitter: not all at once)."""
-    return b"retry: %d\n" % random.randint(500, 3_000) + message("hello", {}, sequence=sequence)
+    kind, text = _message("hello", {}, sequence=sequence)
+    return Message(kind, b"retry: %d\n" % random.randint(500, 3_000) + text)
 
 
-def notification(shape: NotificationShape) -> bytes:
+def notification(shape: NotificationShape) -> Message:
     """A notification that is new or has grown."""
-    return message("notification", render_notification(shape), sequence=shape.sequence)
+    return _message("notification", render_notification(shape), sequence=shape.sequence)
 
 
-def post(shape: PostShape) -> bytes:
+def post(shape: PostShape) -> Message:
     """A post on screen as it is now."""
-    return message("post", render_post(shape))
+    return _message("post", render_post(shape))
 
 
-def post_gone(post_id: int) -> bytes:
-    """A post on screen that is deleted or hidden now."""
-    return message("post_gone", {"id": str(post_id)})
+def post_gone(post_id: int) -> Message:
+    """A post on screen that is deleted, or not for the viewer's eyes: the two are the same on purpose."""
+    return _message("post_gone", {"id": str(post_id)})
 
 
-def reconnect() -> bytes:
+def reconnect() -> Message:
     """This server stops: come back after the time in `retry:`."""
-    return message("reconnect", {})
+    return _message("reconnect", {})
 
 
-def ended() -> bytes:
+def ended() -> Message:
     """The access token is no longer valid: refresh it and come back."""
-    return message("ended", {"code": "not_authenticated"})
+    return _message("ended", {"code": "not_authenticated"})
+
+
+def _message(kind: str, data: dict[str, Any], *, sequence: int | None = None) -> Message:
+    """With `sequence`, the place from which a reconnecting client goes on (Last-Event-ID)."""
+    place = b"" if sequence is None else b"id: %d\n" % sequence
+    return Message(kind, place + b"event: " + kind.encode() + b"\ndata: " + orjson.dumps(data) + b"\n\n")

@@ -3,14 +3,16 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, close_old_connections
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from nexus.api import health, limits
@@ -18,48 +20,95 @@ from nexus.api.authentication import token_ends_at, viewer_from
 from nexus.api.errors import as_domain_error, problem_response
 from nexus.api.live import messages
 from nexus.api.live.hub import Hub, Mailbox
-from nexus.api.requests import client_address, read_request_id
-from nexus.domain.notifications.queries import last_sequence, notifications_since
-from nexus.domain.notifications.shapes import NotificationShape
-from nexus.domain.posts.queries import visible_posts
-from nexus.kernel import live, logging, metrics
-from nexus.kernel.errors import InvalidInput, Malformed, NotAuthenticated, Unavailable
+from nexus.api.live.messages import Message
+from nexus.api.live.reader import Batch, Reader, in_thread
+from nexus.api.requests import client_address
+from nexus.domain.notifications.queries import last_sequence
+from nexus.kernel import database, live, logging, metrics
+from nexus.kernel.errors import InvalidInput, Malformed, MethodNotAllowed, NotAuthenticated, RateLimited, Unavailable
 from nexus.kernel.ids import parse_id
-from nexus.kernel.viewer import Viewer
-
-T = TypeVar("T")
 
 HEARTBEAT_S: Final = 15.0
-# A push can be lost while both ends think that they are connected: so often a stream looks by itself.
+# A push can be lost while both ends think that they are connected, and a block pushes nothing: so often a stream looks
+# by itself.
 LOOK_S: Final = 60.0
-REPLAY_BATCH: Final = 100
+LOOK_WITHOUT_REDIS_S: Final = 15.0
+# Redis confirms subscriptions in a moment, and the stream looks then; so long it waits for that.
+FIRST_LOOK_S: Final = 1.0
+OPENING_S: Final = 5.0
 POSTS_MAX: Final = 100
+STREAMS_OF_ONE_USER_MAX: Final = 20
 
-# Streams hold no database connection: these few threads have one each and work for all of them.
-_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="live-database")
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
+_streams_of: Counter[int] = Counter()
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """All that a stream begins with."""
+
+    user_id: int
+    post_ids: frozenset[int]
+    place: int
+    token_ends_at: float
+    headers: dict[str, str]
+
+    @property
+    def channels(self) -> frozenset[str]:
+        """Where its changes are told."""
+        return frozenset({live.user_channel(self.user_id), *map(live.post_channel, self.post_ids)})
 
 
 async def stream(request: HttpRequest) -> HttpResponseBase:
     """Opens a stream; Last-Event-ID replays what came after it, `?posts=` names up to 100 posts on screen."""
-    logging.bind_request(read_request_id(request.headers.get("X-Request-ID", "")))
     try:
-        if request.method != "GET":
-            return HttpResponse(status=405, headers={"Allow": "GET"})
-        post_ids = _read_post_ids(request)
-        last_seen = _read_last_event_id(request)
-        viewer = await _in_thread(partial(viewer_from, request))
-        viewer.must_be_known()
-        await _in_thread(partial(limits.count, "default", viewer=viewer, address=client_address(request)))
-        if health.is_draining():
-            raise Unavailable(retry_after=1)
+        opening = await _open(request)
     except Exception as error:
-        return problem_response(as_domain_error(error), request)
-    logging.log.info("live_stream_opened", user_id=viewer.user_id, posts=len(post_ids), resumes=last_seen is not None)
+        refusal = as_domain_error(error)
+        metrics.REQUESTS.labels("live", refusal.status).inc()
+        response = problem_response(refusal, request)
+        if isinstance(refusal, MethodNotAllowed):
+            response["Allow"] = "GET"
+        if request.method == "HEAD":
+            response.content = b""
+        return response
+    metrics.REQUESTS.labels("live", 200).inc()
     return StreamingHttpResponse(
-        _events(request, viewer, post_ids, last_seen),
+        _sent(request, opening),
         content_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", **opening.headers},
+    )
+
+
+async def _open(request: HttpRequest) -> Opening:
+    request.get_host()  # refuses a host name that is not ours
+    if request.method != "GET":
+        raise MethodNotAllowed
+    post_ids = _read_post_ids(request)
+    last_seen = _read_last_event_id(request)
+    if health.is_draining():
+        raise Unavailable("This server stops.", retry_after=1)
+    try:
+        opening = await asyncio.wait_for(in_thread(partial(_look_up, request, post_ids, last_seen)), OPENING_S)
+    except TimeoutError:
+        raise Unavailable("Too much to do right now.", retry_after=random.randint(2, 10)) from None
+    if _streams_of[opening.user_id] >= STREAMS_OF_ONE_USER_MAX:
+        raise RateLimited(f"Close one of your {STREAMS_OF_ONE_USER_MAX} streams first.", retry_after=10)
+    return opening
+
+
+def _look_up(request: HttpRequest, post_ids: frozenset[int], last_seen: int | None) -> Opening:
+    viewer = viewer_from(request)
+    user_id = viewer.must_be_known()
+    standing = limits.count("default", viewer=viewer, address=client_address(request))
+    last = last_sequence(user_id)
+    return Opening(
+        user_id,
+        post_ids,
+        # A client can know more than a database that was restored to an earlier moment: it goes on from there.
+        place=last if last_seen is None else min(last_seen, last),
+        token_ends_at=token_ends_at(request),
+        headers=standing.headers() if standing else {},
     )
 
 
@@ -80,14 +129,6 @@ def _read_last_event_id(request: HttpRequest) -> int | None:
     return int(header)
 
 
-async def _in_thread(work: Callable[[], T]) -> T:
-    def run() -> T:
-        close_old_connections()
-        return work()
-
-    return await asyncio.get_running_loop().run_in_executor(_threads, run)
-
-
 def _hub() -> Hub:
     loop = asyncio.get_running_loop()
     if loop not in _hubs:
@@ -95,64 +136,95 @@ def _hub() -> Hub:
     return _hubs[loop]
 
 
-async def _events(
-    request: HttpRequest, viewer: Viewer, post_ids: frozenset[int], last_seen: int | None
-) -> AsyncIterator[bytes]:
-    user_id = viewer.must_be_known()
-    channels = {live.user_channel(user_id), *map(live.post_channel, post_ids)}
+async def _sent(request: HttpRequest, opening: Opening) -> AsyncIterator[bytes]:
+    with _counted(opening), _hub().listening(opening.channels) as mailbox:
+        async for found in Stream(request, opening, mailbox, _hub()).run():
+            for message in found:
+                metrics.LIVE_MESSAGES.labels(message.kind).inc()
+            yield b"".join(message.text for message in found)
+
+
+@contextmanager
+def _counted(opening: Opening) -> Iterator[None]:
+    begun = time.monotonic()
+    _streams_of[opening.user_id] += 1
     metrics.LIVE_STREAMS.inc()
+    logging.log.info("live_stream_opened", user_id=opening.user_id, posts=len(opening.post_ids), place=opening.place)
     try:
-        with _hub().listening(channels) as mailbox:
-            # After the subscription, so that nothing falls between.
-            place = await _in_thread(partial(last_sequence, user_id)) if last_seen is None else last_seen
-            yield messages.hello(place)
-            mailbox.put(live.user_channel(user_id))
-            async for chunk in _follow(request, viewer, post_ids, place, mailbox):
-                yield chunk
+        yield
     finally:
         metrics.LIVE_STREAMS.dec()
+        _streams_of[opening.user_id] -= 1
+        if not _streams_of[opening.user_id]:
+            del _streams_of[opening.user_id]
+        logging.log.info("live_stream_closed", user_id=opening.user_id, seconds=round(time.monotonic() - begun, 1))
 
 
-async def _follow(
-    request: HttpRequest, viewer: Viewer, post_ids: frozenset[int], place: int, mailbox: Mailbox
-) -> AsyncIterator[bytes]:
-    own = live.user_channel(viewer.must_be_known())
-    look_at = _next_look(request)
-    while not mailbox.is_closed:
-        changed = await mailbox.take(HEARTBEAT_S)
-        if not changed:
-            yield messages.HEARTBEAT
-        try:
-            if time.time() >= look_at:
-                await _in_thread(partial(viewer_from, request))
-                look_at = _next_look(request)
-                changed.add(own)
-            while own in changed and (found := await _in_thread(partial(_since, viewer, place))):
-                for shape in found:
-                    place = shape.sequence
-                    yield messages.notification(shape)
-            gone = {each for each in post_ids if live.post_channel(each) in changed}
-            for post in await _in_thread(partial(visible_posts, viewer, sorted(gone))) if gone else ():
-                gone.discard(post.id)
-                yield messages.post(post)
-            for post_id in gone:
-                yield messages.post_gone(post_id)
-        except NotAuthenticated:
-            yield messages.ended()
-            return
-        except (DatabaseError, InterfaceError) as error:
-            # The rows wait where they are; so do we.
-            logging.log.warning("live_database_unavailable", error=str(error).strip())
-            await asyncio.sleep(random.uniform(0.5, 2.0))
-            for channel in changed:
-                mailbox.put(channel)
-    yield messages.reconnect()
+class Stream:
+    """One client: waits in its mailbox, has the rows read, never falls silent for longer than HEARTBEAT_S."""
 
+    def __init__(self, request: HttpRequest, opening: Opening, mailbox: Mailbox, hub: Hub) -> None:
+        self._opening = opening
+        self._mailbox = mailbox
+        self._hub = hub
+        self._reader = Reader(partial(viewer_from, request), opening.post_ids, opening.place)
+        self._heartbeat_at = 0.0
+        self._look_at = time.time() + FIRST_LOOK_S
+        self._to_look_at = set(opening.channels)
 
-def _since(viewer: Viewer, place: int) -> tuple[NotificationShape, ...]:
-    return notifications_since(viewer.must_be_known(), place, REPLAY_BATCH)
+    async def run(self) -> AsyncIterator[Iterable[Message]]:
+        """What to send, until the server stops or the login ends."""
+        async for found in self._follow():
+            if found:
+                self._heartbeat_at = time.time() + HEARTBEAT_S
+                yield found
 
+    async def _follow(self) -> AsyncIterator[tuple[Message, ...]]:
+        yield (messages.hello(self._opening.place),)
+        while not self._mailbox.is_closed:
+            changed = self._due(await self._mailbox.take(min(self._heartbeat_at, self._look_at) - time.time()))
+            if time.time() >= self._heartbeat_at:
+                yield (messages.HEARTBEAT,)
+            if not changed:
+                continue
+            try:
+                async for found in self._changes(changed):
+                    yield found
+            except NotAuthenticated:
+                yield (messages.ended(),)
+                return
+            except (DatabaseError, InterfaceError) as error:
+                if database.as_unavailable(error) is None:
+                    raise
+                # The rows wait where they are; so do we.
+                logging.log.warning("live_database_unavailable", error=str(error).strip())
+                self._mailbox.put(changed)
+                await asyncio.sleep(random.uniform(0.5, 2.0))
+        yield (messages.reconnect(),)
 
-def _next_look(request: HttpRequest) -> float:
-    """When the stream looks at its rows and its token unasked: about each minute, and when the token ends."""
-    return min(time.time() + random.uniform(0.5, 1.0) * LOOK_S, token_ends_at(request))
+    async def _changes(self, changed: set[str]) -> AsyncIterator[tuple[Message, ...]]:
+        is_last = False
+        while not (is_last or self._mailbox.is_closed):
+            reading = in_thread(partial(self._reader.read, changed))
+            try:
+                while not reading.done():
+                    await asyncio.wait({reading}, timeout=max(0.0, self._heartbeat_at - time.time()))
+                    if not reading.done():
+                        yield (messages.HEARTBEAT,)
+            finally:
+                reading.cancel()
+            batch: Batch = reading.result()
+            yield batch.messages
+            is_last = batch.is_last
+            changed = {live.user_channel(self._opening.user_id)}
+
+    def _due(self, changed: set[str]) -> set[str]:
+        """`changed` and, when it is time, every channel that was not looked at since the last time."""
+        if time.time() >= self._look_at:
+            changed = changed | self._to_look_at
+        self._to_look_at -= changed
+        if not self._to_look_at:
+            self._to_look_at = set(self._opening.channels)
+            pause = LOOK_S if self._hub.is_connected else LOOK_WITHOUT_REDIS_S
+            self._look_at = min(time.time() + random.uniform(0.5, 1.0) * pause, self._opening.token_ends_at)
+        return changed
