@@ -177,5 +177,3 @@ def _forget_connections(**_: Any) -> None:
     """A connection that the parent made would be shared by all children."""
     for connection in connections.all(initialized_only=True):
         connection.connection = None
-
-

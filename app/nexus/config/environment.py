@@ -83,7 +83,8 @@ def _secret_key(value: str) -> str:
 
 def _jwt_keys(value: str) -> tuple[tuple[str, str], ...]:
     keys = tuple((kid, secret) for kid, _, secret in (part.partition(":") for part in _names(value)))
-    if not keys or any(not kid or len(secret) < 32 for kid, secret in keys) or len({kid for kid, _ in keys}) != len(keys):
+    is_distinct = len({kid for kid, _ in keys}) == len(keys)
+    if not keys or not is_distinct or any(not kid or len(secret) < 32 for kid, secret in keys):
         raise ValueError("must be kid:secret[,kid:secret] with distinct kids and secrets of at least 32 characters")
     return keys
 
@@ -136,7 +137,8 @@ class Environment:
     allowed_hosts: tuple[str, ...] = _variable(_names, "Host names that are answered, separated by commas")
     cors_origins: tuple[str, ...] = _variable(_names, "Origins of browsers' pages that may call the API", "")
     email_url: str = _variable(
-        _url("smtp", "smtps", "file"), "Mail: smtp(s)://user:password@host:port, or file:///folder to capture it",
+        _url("smtp", "smtps", "file"),
+        "Mail: smtp(s)://user:password@host:port, or file:///folder to capture it",
         secret=True,
     )
     email_from: str = _variable(_text, "Sender of mail", "Nexus <nexus@localhost>")
@@ -153,7 +155,9 @@ class Environment:
     static_root: str = _variable(_text, "Folder of collected static files", "/tmp/nexus-static")  # noqa: S108
     state_directory: str = _variable(_text, "Folder for metrics of several processes", "/tmp/nexus")  # noqa: S108
     log_level: str = _variable(_choice("debug", "info", "warning", "error"), "Least level that is logged", "info")
-    sentry_dsn: str = _variable(_url("https", "http", empty=True), "Where errors are sent; empty: nowhere", "", secret=True)
+    sentry_dsn: str = _variable(
+        _url("https", "http", empty=True), "Where errors are sent; empty: nowhere", "", secret=True
+    )
     rate_limits: bool = _variable(_switch, "Rate limits; off only for load tests", "on")
     rate_limit: tuple[int, int] = _variable(_quota, "Calls of one user (or address) in so many seconds", "300/300")
     rate_limit_credentials: tuple[int, int] = _variable(
@@ -163,7 +167,9 @@ class Environment:
     graphql_trusted_only: bool = _variable(_switch, "Only documents that are on the trusted list", "off")
     require_confirmed_email: bool = _variable(_switch, "Writing needs a confirmed e-mail address", "off")
     fan_out_limit: int = _variable(
-        _integer(0, 10_000_000), "Followers above which an author's posts are merged at read instead of fanned out", "10000"
+        _integer(0, 10_000_000),
+        "Followers above which an author's posts are merged at read instead of fanned out",
+        "10000",
     )
     statement_timeout_ms: int = _variable(_integer(100, 60_000), "Longest SQL statement of a request, ms", "2000")
 

@@ -29,7 +29,7 @@ def start(environment: Environment, role: str) -> None:
         release=environment.release,
         environment=environment.environment,
         server_name=role,
-        send_default_pii=False,
+        # Persons' data are off by default; what is sent all the same, _scrub removes.
         include_local_variables=False,  # arguments are passwords, tokens and people's texts
         max_request_body_size="never",
         max_breadcrumbs=20,

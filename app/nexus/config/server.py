@@ -113,7 +113,7 @@ class JsonLogger(Logger):  # type: ignore[misc]
 
 
 def _leave(_arbiter: Arbiter, worker: Worker) -> None:
-    """Ends a worker that has served at once: Python would take apart the whole application first, up to four seconds."""
+    """Ends a worker that has served at once: Python would take apart the whole application first, for seconds."""
     if worker.booted:
         sentry.flush()
         stdlib_logging.shutdown()

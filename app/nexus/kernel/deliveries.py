@@ -49,13 +49,13 @@ def make_of_events(reactions: Mapping[str, Sequence[str]], limit: int) -> int:
     """
     with database.atomic():
         events = list(
-            OutboxEvent.objects.select_for_update(skip_locked=True).filter(name__in=list(reactions)).order_by("id")[:limit]
+            OutboxEvent.objects.select_for_update(skip_locked=True)
+            .filter(name__in=list(reactions))
+            .order_by("id")[:limit]
         )
         now = clock.now()
         Delivery.objects.bulk_create(
-            Delivery(
-                reaction=reaction, payload=event.payload, request_id=event.request_id, created_at=now, due_at=now
-            )
+            Delivery(reaction=reaction, payload=event.payload, request_id=event.request_id, created_at=now, due_at=now)
             for event in events
             for reaction in reactions[event.name]
         )
@@ -187,9 +187,9 @@ def measure() -> None:
 def _bury_exhausted(now: datetime, limit: int) -> None:
     """Those whose last permitted run ended with its process, so that nobody was left to bury them."""
     rows = list(
-        Delivery.objects.select_for_update(skip_locked=True).filter(
-            due_at__lte=now, attempts__gte=outbox.ATTEMPTS_MAX
-        )[:limit]
+        Delivery.objects.select_for_update(skip_locked=True).filter(due_at__lte=now, attempts__gte=outbox.ATTEMPTS_MAX)[
+            :limit
+        ]
     )
     for row in rows:
         row.last_error = row.last_error or _ENDED

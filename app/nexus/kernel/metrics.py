@@ -10,9 +10,7 @@ USE_CASE_SECONDS = Histogram(
     ["use_case", "door", "outcome"],
     buckets=_SECONDS,
 )
-REQUESTS_IN_FLIGHT = Gauge(
-    "nexus_requests_in_flight", "Requests being answered", ["door"], multiprocess_mode="livesum"
-)
+REQUESTS_IN_FLIGHT = Gauge("nexus_requests_in_flight", "Requests being answered", ["door"], multiprocess_mode="livesum")
 REQUESTS = Counter("nexus_requests_total", "Answered requests, by door and status", ["door", "status"])
 DATABASE_RETRIES = Counter("nexus_database_retries_total", "Operations tried again, by SQLSTATE", ["sqlstate"])
 IDEMPOTENT_REPLAYS = Counter("nexus_idempotent_replays_total", "Calls answered from their idempotency row")
