@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nexus.domain.graph.errors import UserIsBlocked
 from nexus.domain.graph.operations import block_user, follow_user, unblock_user, unfollow_user
+from nexus.domain.posts.models import Post
 from nexus.domain.posts.operations import delete_post, edit_post, like_post, publish_post, unlike_post
 from nexus.domain.posts.queries import comments_of_many, likers, likers_of_many, post, thread, visible_posts
 from nexus.domain.posts.shapes import PostShape
@@ -266,8 +267,10 @@ def places(posts: list[PostShape] | tuple[PostShape, ...]) -> list[tuple[int, bo
 
 
 def check_posts(world: World, viewer: Viewer) -> None:
+    expected = [each for each in world.posts if world.sees(viewer.user_id, each)]
+    assert set(Post.objects.visible_to(viewer.user_id).values_list("pk", flat=True)) == set(expected)
     shown = visible_posts(viewer, world.posts)
-    assert [each.id for each in shown] == [each for each in world.posts if world.sees(viewer.user_id, each)]
+    assert [each.id for each in shown] == expected
     for each in shown:
         known = world.posts[each.id]
         assert each.author is not None
