@@ -1,6 +1,8 @@
 """One stack for all tests of this folder."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,10 +10,11 @@ from tests.stack.stack import Stack
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack() -> Iterator[Stack]:
     """Everything that `make run` starts; a test that breaks something mends it."""
-    directory = tmp_path_factory.mktemp("stack")
-    for folder in (directory, *directory.parents[:2]):
-        folder.chmod(0o711)  # the user postgres goes through them when we are root
-    with Stack(directory) as running:
-        yield running
+    # Not pytest's folder: each new run of pytest closes that for others, and as root Postgres is another user.
+    with tempfile.TemporaryDirectory(prefix="nexus-stack-") as name:
+        directory = Path(name)
+        directory.chmod(0o711)
+        with Stack(directory) as running:
+            yield running

@@ -30,7 +30,7 @@ class Refused(Exception):
 
 
 class Live:
-    """One stream. Iterating ends with it: `is_broken` tells whether it was cut instead of ended by the server."""
+    """One stream. Iterating ends with it, cut or ended: what was not whole is no event."""
 
     def __init__(
         self,
@@ -58,7 +58,6 @@ class Live:
         self.last_event_id = last_event_id
         self.retry_ms: int | None = None
         self.heartbeats = 0
-        self.is_broken = False
 
     def __iter__(self) -> Iterator[Event]:
         fields: dict[str, str] = {}
@@ -78,7 +77,7 @@ class Live:
                 fields = {}
 
     def until(self, is_enough: Callable[[Event], bool], seconds: float = 30.0) -> list[Event]:
-        """Events up to the first that is enough; fewer when the stream ends before. TimeoutError when it takes longer."""
+        """Events up to the first that is enough; fewer when the stream ends before, TimeoutError when it lasts."""
         deadline, found = time.monotonic() + seconds, []
         for event in self:
             found.append(event)
@@ -114,4 +113,4 @@ class Live:
         except TimeoutError:
             raise
         except (OSError, http.client.HTTPException):
-            self.is_broken = True
+            return

@@ -94,11 +94,6 @@ class Hub:
                     del self._mailboxes[channel]
             self._touch(channels)
 
-    def stop(self) -> None:
-        """Ends what runs for it."""
-        for task in self._tasks:
-            task.cancel()
-
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
