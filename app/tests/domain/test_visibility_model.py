@@ -406,7 +406,7 @@ def begin() -> tuple[World, dict[int, str]]:
     return World(active=set(names)), names
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(STEPS)
 def test_everybody_sees_what_the_model_says(steps: list[Step]) -> None:
     world, names = begin()

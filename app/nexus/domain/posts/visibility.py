@@ -10,22 +10,24 @@ from django.db.models import BooleanField, F, Func
 from django.db.models.sql.compiler import SQLCompiler
 
 _COLUMNS: Final = ("deleted_at", "author_id", "visibility", "mention_ids")
+# OFFSET 0 keeps each EXISTS a look into an index for the one row. Joined or hashed it would read all blocks of a viewer,
+# or all users (where the rule stands beside an OR), and planning it would take longer than running it.
 _FOR_NOBODY: Final = """(
     {deleted_at} IS NULL
-    AND EXISTS (SELECT FROM nexus_user AS author WHERE author.id = {author_id} AND author.is_active)
     AND {visibility} IN ('public', 'unlisted')
+    AND EXISTS (SELECT FROM nexus_user AS author WHERE author.id = {author_id} AND author.is_active OFFSET 0)
 )"""
 _FOR_VIEWER: Final = """(
     {deleted_at} IS NULL
-    AND EXISTS (SELECT FROM nexus_user AS author WHERE author.id = {author_id} AND author.is_active)
-    AND NOT EXISTS (SELECT FROM nexus_block AS edge WHERE edge.blocker_id = %s AND edge.blocked_id = {author_id})
-    AND NOT EXISTS (SELECT FROM nexus_block AS edge WHERE edge.blocked_id = %s AND edge.blocker_id = {author_id})
+    AND EXISTS (SELECT FROM nexus_user AS author WHERE author.id = {author_id} AND author.is_active OFFSET 0)
+    AND NOT EXISTS (SELECT FROM nexus_block WHERE blocker_id = %s AND blocked_id = {author_id} OFFSET 0)
+    AND NOT EXISTS (SELECT FROM nexus_block WHERE blocked_id = %s AND blocker_id = {author_id} OFFSET 0)
     AND (
         {visibility} IN ('public', 'unlisted')
         OR {author_id} = %s
         OR {mention_ids} @> ARRAY[%s]::bigint[]
         OR {visibility} = 'followers' AND EXISTS (
-            SELECT FROM nexus_follow AS edge WHERE edge.follower_id = %s AND edge.followee_id = {author_id}
+            SELECT FROM nexus_follow WHERE follower_id = %s AND followee_id = {author_id} OFFSET 0
         )
     )
 )"""
