@@ -10,8 +10,8 @@ from django.db.models import BooleanField, F, Func
 from django.db.models.sql.compiler import SQLCompiler
 
 _COLUMNS: Final = ("deleted_at", "author_id", "visibility", "mention_ids")
-# OFFSET 0 keeps each EXISTS a look into an index for the one row. Joined or hashed it would read all blocks of a viewer,
-# or all users (where the rule stands beside an OR), and planning it would take longer than running it.
+# OFFSET 0 keeps each EXISTS a look into an index for the one row. Joined or hashed, it would read all users
+# where the rule stands beside an OR, and planning it would take longer than running it.
 _FOR_NOBODY: Final = """(
     {deleted_at} IS NULL
     AND {visibility} IN ('public', 'unlisted')
