@@ -35,7 +35,8 @@ class Mailbox:
     def put(self, channels: Iterable[str]) -> None:
         """Something happened on `channels`."""
         self._changed.update(channels)
-        self._bell.set()
+        if self._changed:
+            self._bell.set()
 
     def close(self) -> None:
         """The process stops: the stream says so to its client and ends."""
