@@ -56,6 +56,9 @@ class RequestMiddleware:
             with database.time_budget(), use_cases.through_door(door):
                 response = self.get_response(request)
             status = response.status_code
+            if not response.streaming and not response.has_header("Content-Length"):
+                # Django leaves it out, and an answer in chunks is several pieces: killed in between, half an answer.
+                response["Content-Length"] = len(response.content)
         finally:
             metrics.REQUESTS_IN_FLIGHT.labels(door).dec()
             metrics.REQUESTS.labels(door, status).inc()

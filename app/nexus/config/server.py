@@ -15,11 +15,13 @@ from django.utils.module_loading import import_string
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
+from gunicorn.http import wsgi
 from gunicorn.workers.base import Worker
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from nexus.config import sentry
 from nexus.config.environment import Environment
+from nexus.config.responses import WholeResponse
 from nexus.kernel.logging import log
 
 # Longer than HAProxy keeps idle connections (its pool-purge-delay): it is always the proxy that closes one, and never
@@ -27,6 +29,7 @@ from nexus.kernel.logging import log
 KEEPALIVE_S: Final = 75
 # HAProxy has the queue; here is room for what arrives while all threads are about to be free, and for probes.
 BACKLOG: Final = 64
+KEPT_MAX: Final = 262_144
 STREAMS_MAX: Final = 10_000
 _DRAIN_STEP_S: Final = 0.1
 _PROBES: Final = (b"GET /livez", b"GET /readyz", b"GET /startupz")
@@ -73,6 +76,7 @@ class ProbedWorker(ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Starts the thread of the probes."""
+        wsgi.Response = WholeResponse  # gunicorn has no setting for it
         self._probes = ThreadPoolExecutor(max_workers=1, thread_name_prefix="probes")
         super().init_process()
 
@@ -93,6 +97,48 @@ class ProbedWorker(ThreadWorker):  # type: ignore[misc]
         pool = self._probes if _is_probe(conn.sock) else self.tpool
         done = pool.submit(self.handle, conn)
         done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
+
+    def handle_request(self, req: Any, conn: TConn) -> bool:
+        """Sends each answer whole."""
+        client, conn.sock = conn.sock, WholeAnswer(conn.sock)
+        try:
+            keeps_alive: bool = super().handle_request(req, conn)
+            conn.sock.flush()
+        finally:
+            conn.sock = client
+        return keeps_alive
+
+
+class WholeAnswer:
+    """A client's socket that is given headers and body with one call.
+
+    gunicorn makes one call for each, and between them a busy process gives the interpreter to other threads for many
+    milliseconds. Whoever kills it just then leaves half an answer, which no proxy can ask for again at another replica.
+    """
+
+    def __init__(self, client: socket) -> None:
+        self._client = client
+        self._kept = bytearray()
+
+    def sendall(self, data: bytes) -> None:
+        """Keeps it, up to a limit."""
+        self._kept += data
+        if len(self._kept) > KEPT_MAX:
+            self.flush()
+
+    def sendfile(self, *arguments: Any) -> int:
+        """Goes on directly: a static file."""
+        self.flush()
+        return self._client.sendfile(*arguments)
+
+    def flush(self) -> None:
+        """Sends what is kept."""
+        if self._kept:
+            data, self._kept = bytes(self._kept), bytearray()
+            self._client.sendall(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
 
 
 def _is_probe(client: socket) -> bool:

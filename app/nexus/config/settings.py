@@ -88,7 +88,9 @@ def database(url: str, *, statement_timeout_ms: int, lock_timeout_ms: int = 1_00
             "keepalives_count": 3,
             "tcp_user_timeout": 5_000,
             "options": f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms}"
-            " -c idle_in_transaction_session_timeout=15000",
+            " -c idle_in_transaction_session_timeout=15000"
+            # A process that was killed while its statement waited for a lock is noticed, and its own locks are freed.
+            " -c client_connection_check_interval=250",
         },
     }
 

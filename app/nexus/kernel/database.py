@@ -162,25 +162,32 @@ def _once_in_transaction(run: Callable[[], T]) -> T:
 
 
 def _is_worth_again(error: BaseException) -> bool:
-    """Wrong node, or an id of ours that another process made in the same millisecond."""
+    """Wrong node, a row that somebody holds, or an id of ours that another process made in the same millisecond."""
     if isinstance(error, IntegrityError):
         return (constraint(error) or "").endswith("_pkey")
-    return is_wrong_node(error)
+    return is_wrong_node(error) or is_lock_timeout(error)
 
 
-def in_transaction(run: Callable[[], T], *, is_repeatable: bool) -> T:
+def in_transaction(run: Callable[[], T], *, is_repeatable: bool, again_on: tuple[type[Exception], ...] = ()) -> T:
     """`run()` in one transaction, tried again inside the time budget when nothing of it can have been stored.
 
-    A COMMIT whose answer was lost is tried again only when `is_repeatable` (a keyed call finds its own row); else it ends
-    in OutcomeUnknown.
+    A COMMIT whose answer was lost is tried again only when `is_repeatable` (a keyed call finds its own row); when that
+    does not settle it, it ends in OutcomeUnknown. `again_on` names further errors that another try may not meet.
     """
     if connection.in_atomic_block:
         return run()
+    is_unsettled = False
 
     def again(error: BaseException) -> bool:
-        return _is_worth_again(error) or (is_repeatable and isinstance(error, _CommitFailed))
+        nonlocal is_unsettled
+        if isinstance(error, _CommitFailed):
+            is_unsettled = True
+            return is_repeatable
+        return _is_worth_again(error) or isinstance(error, again_on)
 
     try:
         return retrying(lambda: _once_in_transaction(run), again=again)
-    except _CommitFailed as error:
-        raise OutcomeUnknown(retry_after=1) from error
+    except (_CommitFailed, OperationalError, InterfaceError) as error:
+        if is_unsettled:
+            raise OutcomeUnknown(retry_after=1) from error
+        raise

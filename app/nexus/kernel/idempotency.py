@@ -108,7 +108,11 @@ def once(key: Key | None, operation: Callable[[], T], render: Callable[[T], Answ
     try:
         if key is None:
             return database.in_transaction(lambda: render(operation()), is_repeatable=False)
-        return database.in_transaction(lambda: _keyed(key, operation, render), is_repeatable=True)
+        # Whoever holds the key is about to end: a worker that died is missed by Postgres within a moment.
+        still_running = (IdempotencyInProgress,)
+        return database.in_transaction(
+            lambda: _keyed(key, operation, render), is_repeatable=True, again_on=still_running
+        )
     except Undo as undo:
         return undo.answer
 

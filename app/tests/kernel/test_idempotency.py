@@ -147,7 +147,7 @@ def test_a_call_that_runs_longer_than_the_wait_is_told_of() -> None:
     thread.start()
     try:
         entered.wait(20)
-        with pytest.raises(IdempotencyInProgress) as caught:
+        with pytest.raises(IdempotencyInProgress) as caught, database.time_budget(2):
             once(key(), effect(), render)
         assert caught.value.retry_after == 1
     finally:
@@ -223,13 +223,48 @@ def test_a_commit_whose_answer_was_lost_is_unknown_without_a_key(monkeypatch: py
     assert effects() == 1
 
 
-def lose_next_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_commit_that_nothing_settles_is_not_called_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone() -> None:
+        raise OperationalError("connection refused")
+
+    lose_next_commit(monkeypatch, then=gone)
+    with pytest.raises(OutcomeUnknown), database.time_budget(1):
+        once(key(), effect(), render)
+    monkeypatch.undo()
+    assert effects() == 1
+
+
+def test_a_row_that_somebody_holds_for_a_moment_is_waited_for() -> None:
+    effect()()
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with database.atomic():
+            DeadLetter.objects.select_for_update().get(id=1)
+            entered.set()
+            leave.wait(1.5)
+        connection.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    entered.wait(20)
+    try:
+        answer = once(None, lambda: str(DeadLetter.objects.filter(id=1).update(reaction="changed")), render)
+    finally:
+        leave.set()
+        thread.join()
+    assert answer.body == b"1"
+
+
+def lose_next_commit(monkeypatch: pytest.MonkeyPatch, then: Callable[[], None] | None = None) -> None:
     """The next COMMIT is done by the server, and its answer never arrives: what a broken cable does."""
     commit = connection._commit
 
     def commit_and_break() -> None:
         monkeypatch.undo()
         commit()
+        if then is not None:
+            monkeypatch.setattr(connection, "connect", then)
         raise OperationalError("server closed the connection unexpectedly")
 
     monkeypatch.setattr(connection, "_commit", commit_and_break)

@@ -7,6 +7,7 @@ import secrets
 import subprocess
 import sys
 import uuid
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,16 +142,17 @@ class Stack:
 
 
 class Mix:
-    """Two thirds reads of two kinds, one third posts with a key; the text of a post is its key."""
+    """Two thirds reads of two kinds, one third posts with a key, by several people; the text of a post is its key."""
 
-    def __init__(self, person: Person) -> None:
-        self._person = person
+    def __init__(self, people: Sequence[Person]) -> None:
+        self._people = people
 
     def __call__(self, number: int) -> Call:
+        person = self._people[number % len(self._people)]
         if number % 3 == 0:
-            return Call("GET", "/api/v1/timelines/home", self._person.headers)
+            return Call("GET", "/api/v1/timelines/home", person.headers)
         if number % 3 == 1:
-            return Call("GET", "/api/v1/timelines/public?limit=5", self._person.headers)
+            return Call("GET", "/api/v1/timelines/public?limit=5", person.headers)
         key = str(uuid.uuid4())
-        headers = {**self._person.headers, "Idempotency-Key": key}
+        headers = {**person.headers, "Idempotency-Key": key}
         return Call("POST", "/api/v1/posts", headers, json.dumps({"text": key}).encode(), key)

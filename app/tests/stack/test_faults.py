@@ -21,8 +21,8 @@ pytestmark = pytest.mark.xdist_group("stack")
 @contextmanager
 def load(stack: Stack, rate: float = 40) -> Iterator[Load]:
     """Steady load before, during and after what happens inside."""
-    person = stack.sign_up(f"load_{uuid.uuid4().hex[:8]}")
-    with Load(stack.door.url, stack.certificate.ca, rate, mix=Mix(person)) as running:
+    people = [stack.sign_up(f"load_{uuid.uuid4().hex[:8]}") for _ in range(8)]
+    with Load(stack.door.url, stack.certificate.ca, rate, mix=Mix(people)) as running:
         running.wait_for(30)
         yield running
         running.wait_for(60)
