@@ -24,6 +24,7 @@ from nexus.kernel.logging import log
 
 # Worker and relay show life each few seconds; a stop of the whole process is seen by that too.
 LIFE_S: Final = 30.0
+NAME: Final = "nexus-metrics"  # in lists of processes
 _PARENT_CHECK_S: Final = 0.5
 
 
@@ -109,6 +110,7 @@ def _serve(environment: Environment, role: str, directory: Path, parent: int) ->
     # Both come to the whole group of processes, and metrics are wanted to the end.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Path("/proc/self/comm").write_text(NAME)
     application = _application(environment, role, directory)
     is_listening = False
     while os.getppid() == parent:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from local.ports import free_port
+from nexus.config.server import WholeAnswer
 from tests.config.processes import Role, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -212,7 +213,7 @@ def test_a_killed_worker_is_replaced_at_once_and_its_gauges_are_gone(replica: Ma
         started = time.perf_counter()
         eventually(lambda: web.ask(INSTANCE)[0] == 200, "it serves again", timeout=5, role=web)
         assert time.perf_counter() - started < 2
-        assert web.metric("nexus_requests_in_flight") == 0
+        eventually(lambda: web.metric("nexus_requests_in_flight") == 0, "nothing is in flight", timeout=5, role=web)
         assert web.metric('nexus_requests_total{door="rest",status="200"}') == 21
 
 
@@ -252,3 +253,18 @@ def _cmdline(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+def test_an_answer_is_sent_whole_with_one_call() -> None:
+    ours, theirs = socket.socketpair()
+    answer = WholeAnswer(ours)
+    theirs.setblocking(False)
+    answer.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    with pytest.raises(BlockingIOError):
+        theirs.recv(100)
+    answer.sendall(b"body")
+    answer.flush()
+    assert theirs.recv(100) == b"HTTP/1.1 200 OK\r\n\r\nbody"
+    assert answer.fileno() == ours.fileno()
+    ours.close()
+    theirs.close()
