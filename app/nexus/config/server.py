@@ -15,13 +15,11 @@ from django.utils.module_loading import import_string
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
-from gunicorn.http import wsgi
 from gunicorn.workers.base import Worker
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from nexus.config import sentry
 from nexus.config.environment import Environment
-from nexus.config.responses import WholeResponse
 from nexus.kernel.logging import log
 
 # Longer than HAProxy keeps idle connections (its pool-purge-delay): it is always the proxy that closes one, and never
@@ -76,7 +74,6 @@ class ProbedWorker(ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Starts the thread of the probes."""
-        wsgi.Response = WholeResponse  # gunicorn has no setting for it
         self._probes = ThreadPoolExecutor(max_workers=1, thread_name_prefix="probes")
         super().init_process()
 

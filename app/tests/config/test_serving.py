@@ -200,19 +200,18 @@ def test_connections_that_send_nothing_hold_no_thread(replica: Make) -> None:
 
 def test_a_killed_worker_is_replaced_at_once_and_its_gauges_are_gone(replica: Make) -> None:
     web = replica("web", NEXUS_WEB_WORKERS="2")
-    before = web.children()
+    eventually(lambda: len(_listening(web)) == 2, "two workers", role=web)
     for _ in range(20):
         assert web.ask(INSTANCE)[0] == 200
     assert web.metric('nexus_requests_total{door="rest",status="200"}') == 20
-    workers = [pid for pid in before if pid in _listening(web)]
+    workers = _listening(web)
     with socket.create_connection(("127.0.0.1", web.port), timeout=10) as client:
         client.sendall(b"POST /api/v1/identity/log-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n")
         eventually(lambda: web.metric("nexus_requests_in_flight") == 1, "a request is in flight", role=web)
         for pid in workers:
             os.kill(pid, signal.SIGKILL)
-        started = time.perf_counter()
-        eventually(lambda: web.ask(INSTANCE)[0] == 200, "it serves again", timeout=5, role=web)
-        assert time.perf_counter() - started < 2
+        # Within the time that HAProxy gives to a request that finds nobody.
+        eventually(lambda: web.ask(INSTANCE)[0] == 200, "it serves again", timeout=2, role=web)
         eventually(lambda: web.metric("nexus_requests_in_flight") == 0, "nothing is in flight", timeout=5, role=web)
         assert web.metric('nexus_requests_total{door="rest",status="200"}') == 21
 
