@@ -55,7 +55,7 @@ fuzz: .environment-test ## The API under thousands of generated requests; MINUTE
 	@exec $(V)/python -m local.test fuzz
 
 bench: .environment ## What a request costs, beside a bare Django view
-	@exec $(V)/python -m bench
+	@PYTHONPATH=.:app exec $(V)/python -m bench
 
 # ---- Changing ----
 
