@@ -3,10 +3,13 @@
 import contextlib
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from gunicorn.http import wsgi
 
 Start = Callable[[str, list[tuple[str, str]]], object]
 
@@ -15,6 +18,31 @@ EFFECTS = Path(os.environ["REPLICA_EFFECTS"])  # one file per effect, shared by 
 NAME = os.environ["REPLICA_NAME"]
 # Long enough that a kill meets requests in flight.
 SECONDS_BEFORE, SECONDS_AFTER = 0.03, 0.02
+
+
+class WholeResponse(wsgi.Response):  # type: ignore[misc]
+    """As the web role does it: head and body by one call, because half an answer can be repeated by nobody."""
+
+    def write(self, arg: bytes) -> None:
+        """Collects what gunicorn would send in two calls."""
+        wire: socket.socket = self.sock
+        pieces = _Pieces()
+        self.sock: Any = pieces
+        try:
+            super().write(arg)
+        finally:
+            self.sock = wire
+        wire.sendall(pieces.data)
+
+
+class _Pieces:
+    data = b""
+
+    def sendall(self, data: bytes) -> None:
+        self.data += data
+
+
+wsgi.Response = WholeResponse
 
 
 def application(environ: dict[str, Any], start: Start) -> Iterable[bytes]:

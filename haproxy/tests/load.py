@@ -140,6 +140,7 @@ class Load:
         self._timeout, self._calls_per_connection = timeout, calls_per_connection
         self._end = threading.Event()
         self._outcomes: list[Outcome] = []
+        self._running: dict[int, float] = {}  # when each client's present call started
         self._threads: list[threading.Thread] = []
 
     @property
@@ -169,6 +170,12 @@ class Load:
         while len(self._outcomes) < target and time.monotonic() < deadline:
             time.sleep(0.02)
 
+    def wait_for_running(self, seconds: float = 30.0) -> None:
+        """Until every call that runs at this moment has ended, or the time is over."""
+        running, deadline = self._running.copy(), time.monotonic() + seconds
+        while running.items() & self._running.copy().items() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -184,7 +191,10 @@ class Load:
             if served >= self._calls_per_connection:
                 connection.close()
                 served = 0
+            client = number % self._clients
+            self._running[client] = time.monotonic()
             outcome = self._send(connection, self._mix(number))
+            del self._running[client]
             self._outcomes.append(outcome)
             number, served = number + self._clients, served + 1
         connection.close()
