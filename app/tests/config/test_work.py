@@ -223,3 +223,19 @@ def test_sigterm_lets_the_running_task_end(role: Make) -> None:
     assert (worker.wait(), relay.wait()) == (0, 0)
     assert effects() == [0]
     assert open_deliveries("note_number") == 0
+
+
+def test_a_broker_that_hangs_holds_nobody_up_for_long(role: Make, broker: Redis) -> None:
+    relay, worker = role("relay", TEST_LEASE_SECONDS="3"), role("worker", TEST_LEASE_SECONDS="3")
+    publish("NumberDrawn", range(20))
+    eventually(lambda: len(effects()) == 20, "the first effects", role=worker)
+    os.kill(broker.pid, signal.SIGSTOP)
+    try:
+        eventually(lambda: relay.has_logged("relay_broker_unavailable"), "the relay sees it", timeout=15, role=relay)
+        publish("NumberDrawn", range(20, 50))
+        eventually(lambda: open_deliveries("note_number") == 30, "deliveries wait in Postgres", timeout=15)
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
+    eventually(lambda: len(set(effects())) == 50, "the other effects", timeout=40, role=worker)
+    assert effects() == list(range(50))
+    assert not relay.has_logged("relay_failed")
