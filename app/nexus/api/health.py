@@ -4,19 +4,18 @@ import asyncio
 import dataclasses
 import mmap
 from collections.abc import Callable, Coroutine
-from functools import cache
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, connection
-from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from health_check.base import HealthCheck
 from health_check.exceptions import ServiceUnavailable
 from health_check.views import HealthCheckView
+
+from nexus.kernel.schema import missing_migrations
 
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 
@@ -32,19 +31,6 @@ def is_draining() -> bool:
 def begin_draining() -> None:
     """Tells every process of this replica."""
     _draining[0] = 1
-
-
-@cache
-def _required_migrations() -> frozenset[tuple[str, str]]:
-    """All of this release, except those that only take away what an older release needs (`is_contraction = True`)."""
-    found = MigrationLoader(None).disk_migrations
-    return frozenset(key for key, each in found.items() if not getattr(each, "is_contraction", False))
-
-
-def missing_migrations() -> frozenset[tuple[str, str]]:
-    """Migrations that this release needs and the database has not seen."""
-    applied = MigrationRecorder.Migration.objects.using("default").values_list("app", "name")
-    return _required_migrations() - frozenset(applied)
 
 
 @dataclasses.dataclass

@@ -12,7 +12,6 @@ import kombu
 from django.db import DatabaseError, InterfaceError, connection
 from kombu.exceptions import OperationalError as BrokerError
 
-from nexus.api.health import missing_migrations
 from nexus.config.celery import TASKS, app
 from nexus.config.reactions import QUEUES, REACTIONS
 from nexus.config.schedule import SCHEDULE, every_reaction
@@ -20,6 +19,7 @@ from nexus.config.state import show_life
 from nexus.kernel import deliveries, metrics
 from nexus.kernel.deliveries import Job
 from nexus.kernel.logging import log
+from nexus.kernel.schema import missing_migrations
 
 BATCH: Final = 200
 IDLE_S: Final = 0.15
