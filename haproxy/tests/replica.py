@@ -1,5 +1,6 @@
 """A web replica of the tests: real gunicorn with threads in front of the tiny application."""
 
+import contextlib
 import http.client
 import os
 import signal
@@ -71,7 +72,8 @@ class Replica(Server):
         workers = self.worker_pids()
         super().kill()
         for pid in workers:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has noticed that its master is gone
+                os.kill(pid, signal.SIGKILL)
 
     def silence(self) -> None:
         """It keeps its connections and says nothing any more."""
