@@ -183,6 +183,21 @@ def test_streams_catch_up_after_redis_was_away(stack: Stack) -> None:
         assert posts_of([stream.until_named("notification")]) == [another]
 
 
+def test_a_live_process_that_starts_while_redis_is_away_serves_and_hears_when_it_is_back(stack: Stack) -> None:
+    author, reader = somebody(stack, "author"), somebody(stack, "reader")
+    stack.redis.kill()
+    try:
+        with restarted(stack):
+            stack.live.kill()
+        stream = live(stack, reader)
+        stream.until_named("hello")
+    finally:
+        stack.redis.start()
+    with stream:
+        post = mention(stack, author, reader)
+        assert posts_of([stream.until_named("notification", seconds=90)]) == [post]
+
+
 def test_streams_go_on_after_postgres_was_restarted(stack: Stack) -> None:
     author, reader = somebody(stack, "author"), somebody(stack, "reader")
     with live(stack, reader) as stream:

@@ -1,5 +1,8 @@
 """The role live inside of a test: its ASGI application in an event loop of its own, and streams read from it."""
 
+# mypy: disable-error-code="no-untyped-call"
+# (asgiref's communicator has no types)
+
 import asyncio
 import json
 import threading
