@@ -39,6 +39,7 @@ def test_every_error_document_is_a_problem_document(document: Path) -> None:
     problem = json.loads(document.read_text())
     assert set(problem) == {"type", "title", "status", "detail", "instance", "code", "errors", "trace_id"}
     assert problem["status"] == int(document.stem)
+    assert problem["type"] == f"/problems#{problem['code']}"
 
 
 def test_a_problem_document_names_the_path_and_the_request(open_door: OpenDoor) -> None:
