@@ -1,6 +1,6 @@
 """`make bench`: CPU milliseconds per request by process, beside D0, alternating in one run.
 
-Absolute figures of a shared machine mean nothing; the ratios to D0 do. ROUNDS and REQUESTS may be set in the environment.
+Absolute figures of a shared machine mean nothing; the ratios to D0 do. ROUNDS and REQUESTS may be set by variables.
 """
 
 import http.client
@@ -116,8 +116,10 @@ def main() -> None:
         wait_until(lambda: "UP" in door.states().values(), "D0 behind its door")
         bench = Bench(stack, reference, {"d0": door, "nexus": stack.door})
         costs = measure_all(bench, *prepare(stack))
-    table = {name: {part: statistics.median(cost.get(part, 0.0) for cost in found) for part in PARTS}
-             for name, found in costs.items()}
+    table = {
+        name: {part: statistics.median(cost.get(part, 0.0) for cost in found) for part in PARTS}
+        for name, found in costs.items()
+    }
     print_table(table)
     results = ROOT / "bench/results"
     results.mkdir(exist_ok=True)
@@ -153,7 +155,9 @@ def print_table(table: dict[str, Cost]) -> None:
     print(f"{'CPU ms per request':26}" + "".join(f"{part:>10}" for part in (*PARTS, "sum", "x D0")))
     for name, cost in table.items():
         total = sum(cost.values())
-        print(f"{name:26}" + "".join(f"{cost[part]:10.3f}" for part in PARTS) + f"{total:10.3f}{total / reference:10.2f}")
+        print(
+            f"{name:26}" + "".join(f"{cost[part]:10.3f}" for part in PARTS) + f"{total:10.3f}{total / reference:10.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from haproxy.tests.load import Call
 
 HOME = """{ homeTimeline(first: 20) { pageInfo { endCursor hasNextPage } edges { node { post {
-  id text contentWarning visibility replyToId hashtags mentions { id handle } likeCount commentCount createdAt editedAt version
-  author { id handle displayName bio followerCount followingCount postCount createdAt viewer { isFollowing isFollowedBy isBlocking } }
+  id text contentWarning visibility replyToId hashtags mentions { id handle }
+  likeCount commentCount createdAt editedAt version
+  author { id handle displayName bio followerCount followingCount postCount createdAt
+    viewer { isFollowing isFollowedBy isBlocking } }
   viewer { isLiked } } } } } }"""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from nexus.kernel import database, logging, metrics, use_cases
@@ -56,7 +56,7 @@ class RequestMiddleware:
             with database.time_budget(), use_cases.through_door(door):
                 response = self.get_response(request)
             status = response.status_code
-            if not response.streaming and not response.has_header("Content-Length"):
+            if isinstance(response, HttpResponse) and not response.has_header("Content-Length"):
                 # Django leaves it out, and an answer in chunks is several pieces: killed in between, half an answer.
                 response["Content-Length"] = len(response.content)
         finally:
@@ -79,5 +79,3 @@ def _log(request: HttpRequest, door: str, status: int, seconds: float) -> None:
         status=status,
         ms=round(seconds * 1000, 1),
     )
-
-

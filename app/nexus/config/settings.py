@@ -122,8 +122,10 @@ PASSWORD_HASHERS = ["nexus.domain.identity.passwords.Argon2idHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
-     "OPTIONS": {"user_attributes": ["handle", "display_name"]}},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["handle", "display_name"]},
+    },
 ]
 PASSWORD_RESET_TIMEOUT = 3600
 ACCOUNT_USER_MODEL_USERNAME_FIELD = "handle"
@@ -169,9 +171,25 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 CORS_ALLOWED_ORIGINS = list(NEXUS.cors_origins)
 CORS_URLS_REGEX = r"^/(api/|graphql)"
 CORS_ALLOW_CREDENTIALS = False
-CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "last-event-id"]
-CORS_EXPOSE_HEADERS = ["ETag", "Idempotent-Replayed", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After",
-                       "X-Request-ID"]
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "last-event-id",
+]
+CORS_EXPOSE_HEADERS = [
+    "ETag",
+    "Idempotent-Replayed",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-ID",
+]
 CORS_PREFLIGHT_MAX_AGE = 86_400
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

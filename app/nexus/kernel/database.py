@@ -60,8 +60,10 @@ def is_wrong_node(error: BaseException) -> bool:
     state = sqlstate(error)
     if isinstance(error, OperationalError) and state is None:
         return True  # refused, reset, timed out: libpq gives no state
-    return isinstance(error, DatabaseError) and state is not None and (
-        state in _RETRYABLE_STATES or state.startswith("08")
+    return (
+        isinstance(error, DatabaseError)
+        and state is not None
+        and (state in _RETRYABLE_STATES or state.startswith("08"))
     )
 
 

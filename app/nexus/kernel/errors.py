@@ -97,10 +97,22 @@ class NotAcceptable(DomainError):
     code, status, title = "not_acceptable", 406, "Not acceptable"
 
 
+class RequestTimeout(DomainError):
+    """The whole request did not arrive in time."""
+
+    code, status, title = "request_timeout", 408, "The request took too long"
+
+
 class Conflict(DomainError):
     """The thing has changed at the same moment in a way that excludes this change. Read it again and decide."""
 
     code, status, title = "conflict", 409, "Conflict"
+
+
+class LengthRequired(DomainError):
+    """A body must come with its `Content-Length`, not in chunks."""
+
+    code, status, title = "length_required", 411, "The length of the body is missing"
 
 
 class PreconditionFailed(DomainError):
@@ -115,6 +127,12 @@ class PayloadTooLarge(DomainError):
     code, status, title = "payload_too_large", 413, "The body is too large"
 
 
+class UriTooLong(DomainError):
+    """The address is longer than any valid one."""
+
+    code, status, title = "uri_too_long", 414, "The address is too long"
+
+
 class UnsupportedMediaType(DomainError):
     """The body is not `application/json`."""
 
@@ -122,7 +140,7 @@ class UnsupportedMediaType(DomainError):
 
 
 class IdempotencyKeyInvalid(DomainError):
-    """`Idempotency-Key` must have 16 to 128 printable ASCII characters; a random UUID is a good one."""
+    """`Idempotency-Key` must have 16 to 128 ASCII characters, no space and no quotation mark; a random UUID is good."""
 
     code, status, title = "idempotency_key_invalid", 400, "The Idempotency-Key is not valid"
 
@@ -151,6 +169,12 @@ class RateLimited(DomainError):
     code, status, title = "rate_limited", 429, "Too many calls"
 
 
+class HeadersTooLarge(DomainError):
+    """The headers are larger than any valid ones."""
+
+    code, status, title = "headers_too_large", 431, "The headers are too large"
+
+
 class Internal(DomainError):
     """A fault of ours; it has been recorded under `trace_id`."""
 
@@ -163,8 +187,15 @@ class Unavailable(DomainError):
     code, status, title = "unavailable", 503, "Not available right now"
 
 
+class Timeout(DomainError):
+    """No answer came in time, and the outcome is not known. Send the same call with the same Idempotency-Key again;
+    without a key, look before you repeat it."""
+
+    code, status, title = "timeout", 504, "The answer took too long"
+
+
 class OutcomeUnknown(DomainError):
-    """The connection to the database ended while the change was being stored: it may or may not have happened. Send the
-    same call with the same Idempotency-Key again; without a key, look before you repeat it."""
+    """The connection ended while the change was being stored, or its answer was lost (502): it may or may not have
+    happened. Send the same call with the same Idempotency-Key again; without a key, look before you repeat it."""
 
     code, status, title = "outcome_unknown", 503, "The outcome is not known"

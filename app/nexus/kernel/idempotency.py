@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,11 +24,12 @@ T = TypeVar("T")
 
 KEPT: Final = timedelta(hours=24)
 SECRET_KEPT: Final = timedelta(seconds=60)
-KEY_MIN, KEY_MAX = 16, 128
+# Visible ASCII, bare or quoted.
+KEY_PATTERN: Final = r'^([!#-~]{16,128}|"[!#-~]{16,128}")$'
 
 
 class IdempotencyKey(models.Model):
-    """The call that a client named by a key, and its answer. Neither the key nor an answer with tokens can be read here."""
+    """The call that a client named by a key, and its answer. Neither the key nor an answer with tokens can be read."""
 
     principal = models.CharField(max_length=80)
     key_hash = models.BinaryField(max_length=32)
@@ -90,8 +92,8 @@ def read_key(header: str | None, *, user_id: int | None, method: str, path: str,
     """The key of a call, from its Idempotency-Key header (bare, or quoted as in the IETF draft); None without one."""
     if header is None:
         return None
-    text = header[1:-1] if len(header) >= 2 and header[0] == header[-1] == '"' else header
-    if not (KEY_MIN <= len(text) <= KEY_MAX and text.isascii() and text.isprintable()):
+    text = header.strip('"')
+    if not re.fullmatch(KEY_PATTERN, header):
         raise IdempotencyKeyInvalid
     request_hash = hashlib.sha256(b"\0".join((method.encode(), path.encode(), body))).digest()
     # Nobody is known yet: the key and the request itself stand for the caller.

@@ -1,8 +1,8 @@
 """Time-sortable 64-bit ids made by the application, so that no sequence and no leased node number stands in the way.
 
 An id is 42 bits of milliseconds since 2025 and 21 bits that start at random in each process and millisecond. Where two
-processes make one in the same millisecond they collide about once in a million times; the primary key refuses the second
-id, and `kernel.database.in_transaction` runs the operation again with new ones.
+processes make one in the same millisecond they collide about once in a million times; the primary key refuses the
+second id, and `kernel.database.in_transaction` runs the operation again with new ones.
 """
 
 import secrets
@@ -51,7 +51,8 @@ def made_at(value: int) -> datetime:
 
 def parse_id(text: str) -> int | None:
     """The id that a client sent as a string, or None when it cannot be one."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 19):
+    # One spelling of each: no zero in front.
+    if not (text.isascii() and text.isdigit() and len(text) <= 19) or text[0] == "0":
         return None
     value = int(text)
-    return value if 0 < value <= MAX_ID else None
+    return value if value <= MAX_ID else None

@@ -41,7 +41,7 @@ class PageRequest:
             raise InvalidInput.at("/limit", "out_of_range", f"limit must be from 1 to {LIMIT_MAX}.")
 
     def place(self, scope: str) -> Cursor | None:
-        """Where in the list `scope` to read from; None for its start. Raises InvalidCursor for another list's cursor."""
+        """Where in the list `scope` to read from; None for its start. Raises InvalidCursor for a foreign cursor."""
         cursor = decode_cursor(scope, self.cursor)
         return cursor if cursor is None or self.is_backward is None else Cursor(cursor.position, self.is_backward)
 

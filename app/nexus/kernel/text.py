@@ -12,12 +12,17 @@ MARKS_IN_A_ROW: Final = 30
 _DECOMPOSITION_MAX: Final = 4
 
 # Controls, lone surrogates, and bidi overrides, whose only use is to show text in an order that it does not have.
-_REFUSED: Final = r"\x00-\x08\x0b\x0c\x0d\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202d\u202e"
+_CONTROLS: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e"
+_REFUSED: Final = _CONTROLS + r"\r\ud800-\udfff"
 # A line stands inside other text, where an open bidi embedding or isolate would reorder what follows it. In a text of
 # several lines they end with the paragraph, and Arabic and Hebrew texts have them for good reason.
-_REFUSED_IN_LINE: Final = _REFUSED + r"\t\n\u2028\u2029\u202a-\u202c\u2066-\u2069"
+_BREAKS: Final = r"\t\n\u2028\u2029\u202a-\u202c\u2066-\u2069"
+_REFUSED_IN_LINE: Final = _REFUSED + _BREAKS
 _REFUSED_IN_TEXT_PATTERN: Final = re.compile(f"[{_REFUSED}]")
 _REFUSED_IN_LINE_PATTERN: Final = re.compile(f"[{_REFUSED_IN_LINE}]")
+# For a JSON Schema, whose readers know no surrogates. A carriage return may stand before a line feed.
+TEXT_PATTERN: Final = rf"^[^{_CONTROLS}]*$"
+LINE_PATTERN: Final = rf"^[^{_CONTROLS}\r{_BREAKS}]*$"
 
 # Unicode's Default_Ignorable_Code_Point: nothing is seen of them.
 IGNORABLE: Final = re.compile(

@@ -50,9 +50,7 @@ def current() -> str | None:
     return _current.get()
 
 
-def operation(
-    *errors: type[DomainError], for_unconfirmed: bool = False
-) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def operation(*errors: type[DomainError], for_unconfirmed: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Declares a function that changes something, and every error that it can raise on purpose.
 
     An actor who may not write is refused here; `for_unconfirmed` marks what such a one may do (confirm, log out).

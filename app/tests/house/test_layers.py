@@ -41,7 +41,9 @@ def test_imports_go_down_only() -> None:
 def test_no_door_has_a_side_door_to_the_database(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Attribute):
-            assert node.attr not in {"objects", "_default_manager", "_base_manager"}, f"{node.attr} in line {node.lineno}"
+            assert node.attr not in {"objects", "_default_manager", "_base_manager"}, (
+                f"{node.attr} in line {node.lineno}"
+            )
         if isinstance(node, ast.Call):
             called = getattr(node.func, "attr", getattr(node.func, "id", ""))
             assert called not in {"atomic", "cursor", "save", "bulk_create"}, f"{called} in line {node.lineno}"
@@ -57,7 +59,9 @@ def test_a_module_is_small_and_says_what_it_is_for(path: Path) -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(NEXUS)))
 def test_a_function_is_short(path: Path) -> None:
-    long = {f.name: f.end_lineno - f.lineno + 1 for f in functions(path) if f.end_lineno and f.end_lineno - f.lineno >= 50}
+    long = {
+        f.name: f.end_lineno - f.lineno + 1 for f in functions(path) if f.end_lineno and f.end_lineno - f.lineno >= 50
+    }
     assert long == {}
 
 

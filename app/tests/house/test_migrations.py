@@ -25,7 +25,9 @@ def test_the_history_is_one_line() -> None:
 
 
 def test_no_migration_breaks_the_release_before_it_or_locks_for_long() -> None:
-    linter = "import django; django.setup(); from django.core.management import call_command; call_command('lintmigrations',"
+    linter = (
+        "import django; django.setup(); from django.core.management import call_command; call_command('lintmigrations',"
+    )
     run = subprocess.run(
         # The first migration makes empty tables: it locks nothing that anybody waits for.
         [sys.executable, "-c", f"{linter} include_apps=['nexus'], ignore_name=['0001_initial'], no_cache=True)"],

@@ -46,6 +46,10 @@ def test_the_concept_map_shows_a_place_in_the_code_and_a_test_for_each_concept_o
 
 
 def test_no_tracked_file_names_a_package_registry() -> None:
-    hosts = "|".join(["pypi" + r"\.org", "npmjs" + r"\.", "proxy" + r"\.golang", "deb" + r"\.debian", "crates" + r"\.io"])
-    run = subprocess.run(["git", "grep", "-lE", f"https?://[a-z.]*({hosts})"], cwd=ROOT, capture_output=True, text=True, check=False)
+    hosts = "|".join(
+        ["pypi" + r"\.org", "npmjs" + r"\.", "proxy" + r"\.golang", "deb" + r"\.debian", "crates" + r"\.io"]
+    )
+    run = subprocess.run(
+        ["git", "grep", "-lE", f"https?://[a-z.]*({hosts})"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert run.stdout == ""

@@ -44,7 +44,7 @@ def test_an_id_tells_when_it_was_made() -> None:
     assert ids.made_at(ids.first_id_at(moment)) == moment
 
 
-@pytest.mark.parametrize("text", ["", "0", "-1", "1.0", "x", "٣", " 1", "99999999999999999999", str(1 << 63)])
+@pytest.mark.parametrize("text", ["", "0", "007", "-1", "1.0", "x", "٣", " 1", "99999999999999999999", str(1 << 63)])
 def test_what_is_no_id_is_refused(text: str) -> None:
     assert ids.parse_id(text) is None
 

@@ -1,4 +1,4 @@
-"""The whole of Nexus for a test: servers, roles, HAProxy; people who talk to it through the door; and the rows behind."""
+"""The whole of Nexus for a test: servers, roles, HAProxy; people who talk to it; and the rows behind."""
 
 import http.client
 import json

@@ -45,7 +45,12 @@ def test_a_first_evening_by_rest_and_by_graphql_while_a_replica_dies(stack: Stac
         status, result, _ = stack.call("POST", "/graphql", {"query": HOME}, keyed(ben))
         assert status == 200
         nodes = [edge["node"]["post"] for edge in result["data"]["homeTimeline"]["edges"]]
-        assert {"text": post["text"], "author": {"handle": ada.handle}, "likeCount": 1, "viewer": {"isLiked": True}} in nodes
+        assert {
+            "text": post["text"],
+            "author": {"handle": ada.handle},
+            "likeCount": 1,
+            "viewer": {"isLiked": True},
+        } in nodes
         for item in notified(stack, ada, {"followed", "liked", "replied"}):
             assert [actor["handle"] for actor in item["actors"]] == [ben.handle]
         notified(stack, ben, {"mentioned"})
@@ -65,7 +70,9 @@ def test_the_same_call_twenty_times_at_once_has_one_effect_and_equal_answers(sta
 
     def send() -> None:
         start.wait()
-        status, answer, _ = stack.call("POST", "/api/v1/posts", {"text": key}, {**person.headers, "Idempotency-Key": key})
+        status, answer, _ = stack.call(
+            "POST", "/api/v1/posts", {"text": key}, {**person.headers, "Idempotency-Key": key}
+        )
         answers.append((status, answer.get("id", ""), answer.get("code", "")))
 
     threads = [threading.Thread(target=send) for _ in range(20)]

@@ -18,7 +18,8 @@ def print_contract() -> str:
     from nexus.api.rest.urls import urlpatterns
 
     generator = SchemaGenerator(patterns=urlpatterns)
-    return OpenApiYamlRenderer().render(generator.get_schema(request=None, public=True)).decode()
+    text: bytes = OpenApiYamlRenderer().render(generator.get_schema(request=None, public=True))
+    return text.decode()
 
 
 @lru_cache(maxsize=1)

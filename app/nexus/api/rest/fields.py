@@ -2,12 +2,13 @@
 
 from typing import Any, Final
 
+from drf_spectacular.drainage import set_override
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from nexus.kernel.ids import parse_id
 
-ID_SCHEMA: Final = {"type": "string", "pattern": "^[0-9]{1,19}$"}
+ID_SCHEMA: Final = {"type": "string", "pattern": "^[1-9][0-9]{0,18}$"}
 
 
 class Body(serializers.Serializer[Any]):
@@ -19,20 +20,31 @@ class Body(serializers.Serializer[Any]):
         unknown = [name for name in data if name not in self.fields]
         if unknown:
             raise serializers.ValidationError(
-                {name: [serializers.ErrorDetail(f"There is no field {name!r} here.", "unknown_field")] for name in unknown}
+                {
+                    name: [serializers.ErrorDetail(f"There is no field {name!r} here.", "unknown_field")]
+                    for name in unknown
+                }
             )
         return dict(super().to_internal_value(data))
 
 
 class Text(serializers.CharField):
-    """A string, taken as it is. `max_length` is told in the contract and enforced by the domain."""
+    """A string, taken as it is. What else is said of it is told in the contract and enforced by the domain."""
 
-    def __init__(self, *, max_length: int | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        min_length: int | None = None,
+        max_length: int | None = None,
+        pattern: str | None = None,
+        format: str | None = None,
+        **options: Any,
+    ) -> None:
         options.setdefault("allow_blank", True)
         super().__init__(trim_whitespace=False, **options)
         self.validators = []
-        if max_length is not None:
-            extend_schema_field({"type": "string", "maxLength": max_length})(self)
+        told = {"minLength": min_length, "maxLength": max_length, "pattern": pattern, "format": format}
+        set_override(self, "field", {"type": "string", **{name: value for name, value in told.items() if value}})
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

@@ -1,27 +1,41 @@
 """OpenAPI from the endpoints: operationId is the use-case's name, and every error that it can give is listed."""
 
 from collections import defaultdict
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from nexus.api.rest.endpoints import Endpoint
+from nexus.api.rest.endpoints import Endpoint, UseCaseView
 from nexus.api.rest.fields import ID_SCHEMA
+from nexus.domain.posts.models import HASHTAG_MAX
+from nexus.domain.users.models import HANDLE_MAX
 from nexus.kernel import errors
 from nexus.kernel.errors import DomainError
+from nexus.kernel.idempotency import KEY_PATTERN
 from nexus.kernel.pages import LIMIT_DEFAULT, LIMIT_MAX
 
-_ANY: Final = (errors.NotAuthenticated, errors.InvalidInput, errors.RateLimited, errors.Internal, errors.Unavailable)
+_ANY: Final = (
+    errors.Malformed,
+    errors.NotAuthenticated,
+    errors.InvalidInput,
+    errors.RateLimited,
+    errors.Internal,
+    errors.Unavailable,
+)
 _WRITE: Final = (
     errors.IdempotencyKeyInvalid,
     errors.IdempotencyKeyReused,
     errors.IdempotencyInProgress,
-    errors.PayloadTooLarge,
     errors.OutcomeUnknown,
 )
-_BODY: Final = (errors.Malformed, errors.UnsupportedMediaType)
+
+CURSOR_SCHEMA: Final = {"type": "string", "pattern": "^[A-Za-z0-9_-]{14,100}$"}
+PATH_SCHEMAS: Final = {
+    "user": {"type": "string", "pattern": f"^([1-9][0-9]{{0,18}}|@[A-Za-z0-9_]{{1,{HANDLE_MAX}}})$"},
+    "hashtag": {"type": "string", "minLength": 1, "maxLength": HASHTAG_MAX},
+}
 
 
 class ProblemError(serializers.Serializer[Any]):
@@ -41,7 +55,7 @@ class Problem(serializers.Serializer[Any]):
     detail = serializers.CharField()
     instance = serializers.CharField()
     code = serializers.CharField()
-    errors = ProblemError(many=True)
+    errors = ProblemError(many=True)  # type: ignore[assignment]  # a member of the document, and of DRF's serializer
     trace_id = serializers.CharField(allow_blank=True)
 
 
@@ -51,7 +65,7 @@ def errors_of(endpoint: Endpoint) -> list[type[DomainError]]:
     if endpoint.is_write:
         found += _WRITE
     if endpoint.body is not None:
-        found += _BODY
+        found.append(errors.UnsupportedMediaType)
     if endpoint.has_pages:
         found.append(errors.InvalidCursor)
     if endpoint.shows is not None and endpoint.shows.is_secret:
@@ -59,13 +73,13 @@ def errors_of(endpoint: Endpoint) -> list[type[DomainError]]:
     return list(dict.fromkeys(found))
 
 
-class UseCaseSchema(AutoSchema):  # type: ignore[misc]
+class UseCaseSchema(AutoSchema):
     """Reads an Endpoint instead of guessing from a view."""
 
     @property
     def endpoint(self) -> Endpoint:
-        found: Endpoint = self.view.endpoints[self.method.lower()]
-        return found
+        view = cast(UseCaseView, self.view)
+        return view.endpoints[self.method.lower()]
 
     def get_operation_id(self) -> str:
         return self.endpoint.use_case.name
@@ -73,15 +87,14 @@ class UseCaseSchema(AutoSchema):  # type: ignore[misc]
     def get_tags(self) -> list[str]:
         return [self.endpoint.use_case.domain]
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]  # as in spectacular itself
         return (self.endpoint.use_case.function.__doc__ or "").strip()
 
     def get_summary(self) -> str:
         return self.endpoint.use_case.name.replace("_", " ").capitalize()
 
     def get_auth(self) -> list[dict[str, list[str]]]:
-        needs = errors.NotAuthenticated in self.endpoint.use_case.errors
-        return [{"bearer": []}] if needs else [{}, {"bearer": []}]
+        return [{"bearer": []}] if self.endpoint.needs_login else [{}, {"bearer": []}]
 
     def get_request_serializer(self) -> Any:
         return self.endpoint.body
@@ -100,7 +113,7 @@ class UseCaseSchema(AutoSchema):  # type: ignore[misc]
             answers[(status, "application/problem+json")] = OpenApiResponse(Problem, "\n\n".join(lines))
         return answers
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
+    def get_override_parameters(self) -> list[Any]:
         endpoint = self.endpoint
         found = []
         if endpoint.has_pages:
@@ -110,10 +123,10 @@ class UseCaseSchema(AutoSchema):  # type: ignore[misc]
                     {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
                     description="How many items at most",
                 ),
-                OpenApiParameter("cursor", str, description="`next` or `prev` of another page of the same list"),
+                OpenApiParameter("cursor", CURSOR_SCHEMA, description="`next` or `prev` of another page of the same list"),
             ]
         if endpoint.is_write:
-            schema = {"type": "string", "minLength": 16, "maxLength": 128}
+            schema = {"type": "string", "pattern": KEY_PATTERN}
             what = "A new random value for each call; the same call may then be sent again without a second effect"
             found.append(OpenApiParameter("Idempotency-Key", schema, OpenApiParameter.HEADER, description=what))
         if errors.PreconditionFailed in endpoint.use_case.errors:
@@ -129,7 +142,7 @@ class UseCaseSchema(AutoSchema):  # type: ignore[misc]
                 "name": name,
                 "in": "path",
                 "required": True,
-                "schema": ID_SCHEMA if name.endswith("_id") else {"type": "string", "minLength": 1, "maxLength": 100},
+                "schema": ID_SCHEMA if name.endswith("_id") else PATH_SCHEMAS[name],
             }
             for name in variables
         ]

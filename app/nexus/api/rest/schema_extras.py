@@ -1,4 +1,4 @@
-"""What the generator cannot know: headers of answers, the security scheme, and the live stream, which another role serves."""
+"""What the generator cannot know: headers of answers, the security scheme, and the live stream of another role."""
 
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ _LIVE: Final = {
     "get": {
         "operationId": "live",
         "summary": "Live",
-        "description": "Server-sent events: notifications, and changes of the posts on screen. Explained in docs/guide/live.md.",
+        "description": "Server-sent events: notifications, and changes of the posts on screen. See docs/guide/live.md.",
         "tags": ["live"],
         "security": [{"bearer": []}],
         "parameters": [

@@ -16,10 +16,8 @@ from nexus.api.rendering import (
 from nexus.api.rest.endpoints import Shape
 from nexus.api.rest.fields import Id
 from nexus.domain.notifications.models import Kind
-from nexus.domain.notifications.shapes import NotificationShape
 from nexus.domain.posts.models import Visibility
 from nexus.domain.posts.shapes import PostShape, ThreadShape
-from nexus.domain.timelines.shapes import TimelineItem
 from nexus.domain.users.shapes import UserShape
 from nexus.kernel.pages import Page
 

@@ -1,6 +1,7 @@
 """Reading notifications, and the reactions that make them: each person is told once of each thing."""
 
 from django.db import connection
+from django.db.models import Q
 
 from nexus.domain.graph.models import Follow
 from nexus.domain.notifications.models import Kind, Notification, NotificationActor
@@ -89,8 +90,9 @@ def _notify(recipient_id: int, kind: Kind, *, actor_id: int, post_id: int | None
     ):
         return
     sequence = _next_sequence(recipient_id)
-    group, is_new = Notification.objects.get_or_create(
-        recipient_id=recipient_id, kind=kind, post_id=post_id, read_at=None, defaults={"sequence": sequence}
+    of_post = Q(post=None) if post_id is None else Q(post=post_id)
+    group, is_new = Notification.objects.filter(of_post).get_or_create(
+        recipient_id=recipient_id, kind=kind, read_at=None, defaults={"sequence": sequence, "post_id": post_id}
     )
     if not is_new:
         Notification.objects.filter(id=group.id).update(sequence=sequence)

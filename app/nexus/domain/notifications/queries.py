@@ -93,7 +93,7 @@ def _actors(viewer: Viewer, notification_ids: Sequence[int]) -> dict[int, tuple[
     found: dict[int, tuple[list[int], int]] = {}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT notification_id, actor_id, total FROM ("  # noqa: S608: the inner statement is Django's
+            "SELECT notification_id, actor_id, total FROM ("  # noqa: S608  # what is put in is Django's own statement
             " SELECT notification_id, actor_id, id,"
             " row_number() OVER (PARTITION BY notification_id ORDER BY id DESC) AS place,"
             f" count(*) OVER (PARTITION BY notification_id) AS total FROM ({sql}) AS seen"

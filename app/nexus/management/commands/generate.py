@@ -77,8 +77,8 @@ def _errors() -> Iterator[str]:
 def _environment() -> Iterator[str]:
     yield "# Environment variables"
     yield f"\n{_NOTE}\n"
-    yield "Read once, at start; a bad value ends the process with a sentence that names it. A secret may also be given as"
-    yield "`NAME_FILE`, the path of a file that holds it.\n"
+    yield "Read once, at start; a bad value ends the process with a sentence that names it. A secret may also be given"
+    yield "as `NAME_FILE`, the path of a file that holds it.\n"
     yield "| name | default | secret | meaning |"
     yield "|---|---|---|---|"
     for variable in variables():
@@ -89,7 +89,7 @@ def _environment() -> Iterator[str]:
 def _events() -> Iterator[str]:
     yield "# Events and reactions"
     yield f"\n{_NOTE}\n"
-    yield "What happens after something has happened: each event is stored with its change, each reaction is done once.\n"
+    yield "What happens after something has happened: an event is stored with its change, a reaction is done once.\n"
     yield "| event | reactions |"
     yield "|---|---|"
     for event, found in sorted(reactions.REACTIONS.items(), key=lambda row: row[0].__name__):

@@ -73,15 +73,15 @@ def test_a_body_that_is_no_object_is_refused(client: Client, body: object) -> No
         ({"text": "a", "a/b~c": 1}, "/a~1b~0c", "unknown_field"),
     ],
 )
-def test_a_value_of_the_wrong_kind_is_named_by_a_pointer(
-    client: Client, body: object, pointer: str, code: str
-) -> None:
+def test_a_value_of_the_wrong_kind_is_named_by_a_pointer(client: Client, body: object, pointer: str, code: str) -> None:
     found = refused(send(client, body), 422, "invalid_input")
     assert [(error["pointer"], error["code"]) for error in found["errors"]] == [(pointer, code)]
 
 
 def test_a_body_of_another_kind_is_refused(client: Client) -> None:
-    refused(client.post(POSTS, "text=a", content_type="application/x-www-form-urlencoded"), 415, "unsupported_media_type")
+    refused(
+        client.post(POSTS, "text=a", content_type="application/x-www-form-urlencoded"), 415, "unsupported_media_type"
+    )
 
 
 def test_a_body_that_is_too_large_is_refused(client: Client) -> None:
@@ -223,8 +223,11 @@ def test_a_64_of_ipv6_is_one_place() -> None:
 
 def test_a_page_of_another_origin_may_call_when_it_is_allowed_and_not_otherwise() -> None:
     with override_settings(CORS_ALLOWED_ORIGINS=["https://app.example"]):
-        asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST",
-                 "Access-Control-Request-Headers": "idempotency-key,authorization"}
+        asked = {
+            "Origin": "https://app.example",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "idempotency-key,authorization",
+        }
         allowed = Client().options(POSTS, headers=asked)
         other = Client().options(POSTS, headers={**asked, "Origin": "https://evil.example"})
     assert allowed["Access-Control-Allow-Origin"] == "https://app.example"

@@ -112,8 +112,21 @@ def test_a_handle_that_speaks_for_the_installation_is_refused(handle: str) -> No
 
 
 @pytest.mark.parametrize(
-    "email", ["", "ada", "ada@", "@example.org", "a@b", "a b@example.org", "a@x.org\nBcc: b@x.org", "a@x.org\0",
-              "ä@example.org", "a" * 250 + "@x.org", "a@" + "x" * 64 + ".org", "\ud800@x.org"]
+    "email",
+    [
+        "",
+        "ada",
+        "ada@",
+        "@example.org",
+        "a@b",
+        "a b@example.org",
+        "a@x.org\nBcc: b@x.org",
+        "a@x.org\0",
+        "ä@example.org",
+        "a" * 250 + "@x.org",
+        "a@" + "x" * 64 + ".org",
+        "\ud800@x.org",
+    ],
 )
 def test_what_is_no_address_is_refused(email: str) -> None:
     assert complaints(email=email) == [("/email", "invalid_email")]

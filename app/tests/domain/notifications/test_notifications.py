@@ -216,7 +216,9 @@ def test_replay_gives_what_came_after_in_the_order_of_commits() -> None:
 
 
 @pytest.mark.django_db
-def test_a_page_takes_five_statements_however_long_it_is(django_assert_num_queries: Callable[[int], AbstractContextManager[object]]) -> None:
+def test_a_page_takes_five_statements_however_long_it_is(
+    django_assert_num_queries: Callable[[int], AbstractContextManager[object]],
+) -> None:
     reader = user()
     for _ in range(10):
         operations.notify_post_mentioned(post_id=post(mentions=[reader]).id)

@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Callable
 
 import pytest
-from local.ports import free_port
 from pytest_django import Settings
 
+from local.ports import free_port
 from nexus.kernel import redis
 
 
