@@ -42,22 +42,9 @@ class IdentityMutations:
 
     @mutation("Makes an account and logs it in.", limit="credentials", is_secret=True)
     def sign_up(self, info: Info, input: SignUpInput) -> SignedUp | None:
-        made = operations.sign_up(
-            actor=info.context.viewer,
-            handle=input.handle,
-            email=input.email,
-            password=input.password,
-            display_name=input.display_name,
-        )
+        made = operations.sign_up(actor=info.context.viewer, **vars(input))
         user = user_node(Viewer(user_id=made.user.id), made.user)
-        tokens = _shown(made.tokens)
-        return SignedUp(
-            access_token=tokens.access_token,
-            token_type=tokens.token_type,
-            expires_in=tokens.expires_in,
-            refresh_token=tokens.refresh_token,
-            user=user,
-        )
+        return SignedUp(user=user, **vars(_shown(made.tokens)))
 
     @mutation("Confirms an address by the key from a mail. True when done.", limit="credentials")
     def confirm_email(self, info: Info, key: str) -> bool | None:
