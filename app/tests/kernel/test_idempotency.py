@@ -185,7 +185,18 @@ def test_after_a_day_the_key_is_as_good_as_new_and_is_purged() -> None:
     assert IdempotencyKey.objects.count() == 1
 
 
-@pytest.mark.parametrize("text", ["short", "x" * 129, "0123456789abcdé\x00", "0123456789abcdef\n", "0123456789 abcdef", '"0123456789abcdef', '"0123456789"abcdef"'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "short",
+        "x" * 129,
+        "0123456789abcdé\x00",
+        "0123456789abcdef\n",
+        "0123456789 abcdef",
+        '"0123456789abcdef',
+        '"0123456789"abcdef"',
+    ],
+)
 def test_a_key_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(IdempotencyKeyInvalid):
         key(text)

@@ -44,7 +44,7 @@ class Call:
 
     viewer: Viewer
     body: dict[str, Any] = field(default_factory=dict)
-    page: PageRequest = PageRequest()
+    page: PageRequest = field(default_factory=PageRequest)
     if_match: int | None = None
 
 
@@ -65,6 +65,10 @@ class Endpoint:
         return self.use_case.kind == "operation"
 
     @property
+    def needs_login(self) -> bool:
+        return errors.NotAuthenticated in self.use_case.errors
+
+    @property
     def has_pages(self) -> bool:
         return self.shows is not None and self.shows.page is not None
 
@@ -83,7 +87,7 @@ def writes(
     location: str | None = None,
     limit: limits.Policy = "default",
 ) -> Callable[[Callable[..., Any]], Endpoint]:
-    """Declares the handler of an operation; without `shows` the answer is 204. `location` may name fields of the answer."""
+    """Declares the handler of an operation; without `shows` the answer is 204. `location` is filled from the answer."""
     chosen = status or (200 if shows else 204)
     return lambda handler: Endpoint(_registered(use_case), handler, shows, body, chosen, location, limit)
 
@@ -104,6 +108,12 @@ class UseCaseView(APIView):
     def perform_authentication(self, request: Request) -> None:
         """Done by `_answer`, for every door in the same way."""
 
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """What the path knows; what a page of another origin asks is answered before (CORS)."""
+        response = HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
+        del response["Content-Type"]
+        return response
+
 
 def _method(endpoint: Endpoint) -> Callable[..., HttpResponse]:
     def run(_view: UseCaseView, request: Request, **arguments: Any) -> HttpResponse:
@@ -118,7 +128,7 @@ def route(pattern: str, **endpoints: Endpoint) -> URLPattern:
     by_method = {method.lower(): endpoint for method, endpoint in endpoints.items()}
     name = "_".join(endpoint.use_case.name for endpoint in endpoints.values())
     members = {method: _method(endpoint) for method, endpoint in by_method.items()}
-    view = type(name, (UseCaseView,), {"endpoints": by_method, **members})
+    view: type[UseCaseView] = type(name, (UseCaseView,), {"endpoints": by_method, **members})
     return path(pattern, view.as_view(), name=name)
 
 
@@ -127,6 +137,8 @@ def _answer(endpoint: Endpoint, request: HttpRequest, arguments: dict[str, Any])
     # Who brings credentials is nobody yet; an access token that has ended must not keep anyone from refreshing it.
     viewer = ANONYMOUS if endpoint.limit == "credentials" else viewer_from(request)
     standing = limits.count(endpoint.limit, viewer=viewer, address=client_address(request))
+    if endpoint.needs_login:
+        viewer.must_be_known()  # nobody is told anything about his input
     call = Call(
         viewer=viewer,
         body=_read_body(endpoint, request),
@@ -171,6 +183,8 @@ def _read_page(endpoint: Endpoint, request: HttpRequest) -> PageRequest:
     for name in request.GET:
         if name not in known:
             raise errors.InvalidInput.at(f"/{name}", "unknown_parameter", f"There is no parameter {name!r} here.")
+        if len(request.GET.getlist(name)) > 1:
+            raise errors.InvalidInput.at(f"/{name}", "repeated_parameter", f"Send {name} once.")
     limit = request.GET.get("limit", str(LIMIT_DEFAULT))
     if not (limit.isascii() and limit.isdigit() and len(limit) < 6):
         raise errors.InvalidInput.at("/limit", "wrong_type", "limit must be a whole number.")
@@ -214,14 +228,15 @@ def _link(page: Page[Any], request: HttpRequest) -> str:
 
 def _respond(answer: Answer, request: HttpRequest, standing: limits.Standing | None) -> HttpResponse:
     tag = answer.headers.get("ETag")
-    if request.method in ("GET", "HEAD") and tag is not None and _has(request.headers.get("If-None-Match"), tag):
+    is_read = request.method in ("GET", "HEAD")
+    if is_read and tag is not None and _has(request.headers.get("If-None-Match"), tag):
         response = HttpResponse(status=304)
     else:
         response = HttpResponse(answer.body, status=answer.status, content_type="application/json")
     if not answer.body:
         del response["Content-Type"]
     # Everything depends on who asks; a shared cache must keep nothing, the client's own must ask again.
-    response["Cache-Control"] = "no-store" if answer.is_secret or request.method != "GET" else "private, no-cache"
+    response["Cache-Control"] = "private, no-cache" if is_read and not answer.is_secret else "no-store"
     response["Vary"] = "Authorization"
     for name, value in {**answer.headers, **(standing.headers() if standing else {})}.items():
         response[name] = value

@@ -10,9 +10,10 @@ from nexus.api.rest.fields import Body, Text
 from nexus.api.rest.shapes import User
 from nexus.domain.identity import operations
 from nexus.domain.identity.addresses import EMAIL_MAX
-from nexus.domain.identity.credentials import PASSWORD_MAX
+from nexus.domain.identity.credentials import PASSWORD_MAX, PASSWORD_MIN
 from nexus.domain.identity.shapes import SignedUp, Tokens
 from nexus.domain.users.models import DISPLAY_NAME_MAX, HANDLE_MAX
+from nexus.kernel.text import LINE_PATTERN
 
 
 class TokensAnswer(serializers.Serializer[Any]):
@@ -48,10 +49,10 @@ SIGNED_UP: Shape[SignedUp] = Shape(
 class SignUp(Body):
     """A new account. The handle is stored in lower case."""
 
-    handle = Text(max_length=HANDLE_MAX)
-    email = Text(max_length=EMAIL_MAX)
-    password = Text(max_length=PASSWORD_MAX)
-    display_name = Text(max_length=DISPLAY_NAME_MAX, required=False)
+    handle = Text(pattern=f"^[A-Za-z0-9_]{{1,{HANDLE_MAX}}}$")
+    email = Text(max_length=EMAIL_MAX, format="email")
+    password = Text(min_length=PASSWORD_MIN, max_length=PASSWORD_MAX)
+    display_name = Text(max_length=DISPLAY_NAME_MAX, pattern=LINE_PATTERN, required=False)
 
 
 class Key(Body):
@@ -63,7 +64,7 @@ class Key(Body):
 class Email(Body):
     """An e-mail address."""
 
-    email = Text(max_length=EMAIL_MAX)
+    email = Text(max_length=EMAIL_MAX, format="email")
 
 
 class LogIn(Body):
@@ -83,7 +84,7 @@ class NewPassword(Body):
     """The key from the mail, and the password that is to be."""
 
     key = Text()
-    password = Text(max_length=PASSWORD_MAX)
+    password = Text(min_length=PASSWORD_MIN, max_length=PASSWORD_MAX)
 
 
 @writes(operations.sign_up, body=SignUp, shows=SIGNED_UP, status=201, limit="credentials")

@@ -8,22 +8,23 @@ from nexus.domain.posts.models import CONTENT_WARNING_MAX, TEXT_MAX, Visibility
 from nexus.domain.posts.shapes import PostShape, ThreadShape
 from nexus.domain.users.shapes import UserShape
 from nexus.kernel.pages import Page
+from nexus.kernel.text import LINE_PATTERN, TEXT_PATTERN
 
 
 class PublishPost(Body):
     """A post; with `reply_to_id`, a comment."""
 
-    text = Text(max_length=TEXT_MAX)
+    text = Text(min_length=1, max_length=TEXT_MAX, pattern=TEXT_PATTERN)
     visibility = Choice(Visibility.choices, required=False)
     reply_to_id = Id(required=False, allow_null=True)
-    content_warning = Text(max_length=CONTENT_WARNING_MAX, required=False)
+    content_warning = Text(max_length=CONTENT_WARNING_MAX, pattern=LINE_PATTERN, required=False)
 
 
 class EditPost(Body):
     """What is left out stays as it is."""
 
-    text = Text(max_length=TEXT_MAX, required=False)
-    content_warning = Text(max_length=CONTENT_WARNING_MAX, required=False)
+    text = Text(min_length=1, max_length=TEXT_MAX, pattern=TEXT_PATTERN, required=False)
+    content_warning = Text(max_length=CONTENT_WARNING_MAX, pattern=LINE_PATTERN, required=False)
 
 
 @writes(operations.publish_post, body=PublishPost, shows=POST, status=201, location="posts/{id}")

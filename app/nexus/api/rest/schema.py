@@ -123,7 +123,9 @@ class UseCaseSchema(AutoSchema):
                     {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
                     description="How many items at most",
                 ),
-                OpenApiParameter("cursor", CURSOR_SCHEMA, description="`next` or `prev` of another page of the same list"),
+                OpenApiParameter(
+                    "cursor", CURSOR_SCHEMA, description="`next` or `prev` of another page of the same list"
+                ),
             ]
         if endpoint.is_write:
             schema = {"type": "string", "pattern": KEY_PATTERN}

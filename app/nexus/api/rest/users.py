@@ -6,13 +6,14 @@ from nexus.api.rest.shapes import USER
 from nexus.domain.users import operations, queries
 from nexus.domain.users.models import BIO_MAX, DISPLAY_NAME_MAX
 from nexus.domain.users.shapes import UserShape
+from nexus.kernel.text import LINE_PATTERN, TEXT_PATTERN
 
 
 class UpdateProfile(Body):
     """What is left out stays as it is."""
 
-    display_name = Text(max_length=DISPLAY_NAME_MAX, required=False)
-    bio = Text(max_length=BIO_MAX, required=False)
+    display_name = Text(max_length=DISPLAY_NAME_MAX, pattern=LINE_PATTERN, required=False)
+    bio = Text(max_length=BIO_MAX, pattern=TEXT_PATTERN, required=False)
 
 
 @reads(queries.me, shows=USER)

@@ -11,6 +11,7 @@ from nexus.domain.users.models import DISPLAY_NAME_MAX, HANDLE_MAX, HANDLE_PATTE
 from nexus.kernel.errors import FieldError, InvalidInput
 from nexus.kernel.text import clean_text
 
+PASSWORD_MIN: Final = 10  # as in AUTH_PASSWORD_VALIDATORS
 PASSWORD_MAX: Final = 256
 # Names that speak for the installation, or that a path or a mailbox of it may have.
 _RESERVED: Final = """
