@@ -51,11 +51,11 @@ def workers_of(role: Role) -> list[int]:
 
 def test_nobody_notices_that_24_workers_are_killed_one_after_another(stack: Stack) -> None:
     with load(stack) as running:
+        complete = len(workers_of(stack.webs[0]))
         for number in range(24):
-            workers = workers_of(stack.webs[number % 3])
-            os.kill(workers[0], signal.SIGKILL)
+            os.kill(workers_of(stack.webs[number % 3])[0], signal.SIGKILL)
             # One death at a time: the next one comes when this one is made good and its requests have been answered.
-            wait_until(lambda: all(len(workers_of(web)) == len(workers) for web in stack.webs), "the new worker")
+            wait_until(lambda: all(len(workers_of(web)) == complete for web in stack.webs), "the new worker")
             running.wait_for(24)
     assert_nobody_noticed(stack, running.report)
 
