@@ -31,6 +31,7 @@ class Mailbox:
         self.is_closed = False
         self._changed: set[str] = set()
         self._bell = asyncio.Event()
+        self._work: asyncio.Future[Any] | None = None
 
     def put(self, channels: Iterable[str]) -> None:
         """Something happened on `channels`."""
@@ -42,6 +43,17 @@ class Mailbox:
         """The process stops: the stream says so to its client and ends."""
         self.is_closed = True
         self._bell.set()
+        if self._work is not None:
+            self._work.cancel()
+
+    @contextmanager
+    def waiting_for(self, work: asyncio.Future[Any]) -> Iterator[None]:
+        """`work` is cancelled when the mailbox is closed, and when nobody waits for it any more."""
+        self._work = work
+        try:
+            yield
+        finally:
+            work.cancel()
 
     async def take(self, timeout: float) -> set[str]:
         """The channels on which something happened; waits up to `timeout` seconds for the first."""

@@ -11,7 +11,8 @@ from django.db import close_old_connections
 
 from nexus.api.live import messages
 from nexus.api.live.messages import Message
-from nexus.domain.notifications.queries import notifications_since
+from nexus.domain.notifications.queries import last_sequence, notifications_since
+from nexus.domain.notifications.shapes import NotificationShape
 from nexus.domain.posts.queries import visible_posts
 from nexus.kernel import database, live
 from nexus.kernel.viewer import Viewer
@@ -54,21 +55,27 @@ class Reader:
         self._authenticate = authenticate
         self._post_ids = post_ids
         self._place = place
+        self._looked_up_to = place
         self._seen: dict[int, int] = {}
 
     def read(self, changed: Collection[str]) -> Batch:
         """What is new in the channels; raises NotAuthenticated when the login or the token has ended."""
         viewer = self._authenticate()
         user_id = viewer.must_be_known()
-        found: tuple[Message, ...] = ()
-        is_last = True
+        place, last = self._place, self._looked_up_to
+        shapes: tuple[NotificationShape, ...] = ()
         if live.user_channel(user_id) in changed:
-            shapes = notifications_since(user_id, self._place, BATCH)
-            found = tuple(messages.notification(shape) for shape in shapes)
-            self._place = max((shape.sequence for shape in shapes), default=self._place)
-            is_last = len(shapes) < BATCH
-        looked_at = [post_id for post_id in self._post_ids if live.post_channel(post_id) in changed]
-        return Batch((*found, *self._posts(viewer, looked_at)), is_last)
+            # Almost always nothing is new, and this tells it for a tenth of the price.
+            last = last_sequence(user_id)
+            shapes = notifications_since(user_id, place, BATCH) if last > self._looked_up_to else ()
+            place = max((shape.sequence for shape in shapes), default=place)
+        posts = self._posts(viewer, [each for each in self._post_ids if live.post_channel(each) in changed])
+        # Only now: what was read before the database went away was not sent.
+        self._place = place
+        is_last = not shapes or place >= last
+        if is_last:
+            self._looked_up_to = last
+        return Batch((*map(messages.notification, shapes), *posts), is_last)
 
     def _posts(self, viewer: Viewer, post_ids: Collection[int]) -> list[Message]:
         visible = {shape.id: shape for shape in visible_posts(viewer, post_ids)} if post_ids else {}

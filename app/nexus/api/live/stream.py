@@ -206,13 +206,13 @@ class Stream:
         is_last = False
         while not (is_last or self._mailbox.is_closed):
             reading = in_thread(partial(self._reader.read, changed))
-            try:
+            with self._mailbox.waiting_for(reading):
                 while not reading.done():
                     await asyncio.wait({reading}, timeout=max(0.0, self._heartbeat_at - time.time()))
                     if not reading.done():
                         yield (messages.HEARTBEAT,)
-            finally:
-                reading.cancel()
+            if reading.cancelled():
+                return
             batch: Batch = reading.result()
             yield batch.messages
             is_last = batch.is_last
