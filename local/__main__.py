@@ -10,6 +10,7 @@ from pathlib import Path
 from local import commands
 from local.failure import Failure
 from local.run import run
+from local.state import FOLDER_VARIABLE
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "run": run,
@@ -39,19 +40,18 @@ def _sentence(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"The disk is full: {where} cannot be written; make room and try again."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        me = pwd.getpwuid(os.getuid()).pw_name
-        return (
-            f"No permission to use {where}{_owned(where)}; run the command as that user, or give it to yourself: "
-            f"sudo chown -R {me} {where}"
-        )
+        return f"No permission to write {where}; {_remedy(Path(where))}"
     return f"{where}: {error.strerror}."
 
 
-def _owned(where: str) -> str:
-    try:
-        return f", which belongs to {Path(where).owner()}"
-    except (OSError, KeyError):
-        return ""
+def _remedy(path: Path) -> str:
+    while not path.exists():
+        path = path.parent
+    me = pwd.getpwuid(os.getuid()).pw_name
+    return (
+        f"{path} belongs to {path.owner()}: run the command as that user, take it over (sudo chown -R {me} {path}), "
+        f"or name another folder: {FOLDER_VARIABLE}=/path make run"
+    )
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ class Account:
 def greeting(stack: Stack, accounts: list[Account]) -> str:
     """The addresses, the accounts, a call to paste, and where the rest is."""
     url, ca = stack.proxy.url, stack.proxy.ca
-    people = [account for account in accounts if account["role"] == "user"][:2]
-    operators = [account for account in accounts if account["role"] != "user"][:1]
+    people = [account for account in accounts if account.role == "user"][:2]
+    operators = [account for account in accounts if account.role != "user"][-1:]
     lines = [
         "",
         f"Nexus is up: {url}  (your browser will warn: the certificate is signed by {_short(ca)})",
@@ -45,7 +45,7 @@ def greeting(stack: Stack, accounts: list[Account]) -> str:
 
 
 def _account(account: Account) -> str:
-    return f"{account['handle']}  password: {account['password']}"
+    return f"{account.handle}  password: {account.password}"
 
 
 def _curl(stack: Stack) -> str:

@@ -71,8 +71,7 @@ def _start(stack: Stack, supervisor: Supervisor) -> None:
 def _accounts(stack: Stack) -> list[Account]:
     with step("Loading the demo community"):
         answer = _begin(stack, "demo", "app/manage.py", "demo", "--json").output()
-        found: list[dict[str, Any]] = json.loads(answer)["accounts"]
-        return found
+        return [Account(**row) for row in json.loads(answer)["accounts"]]
 
 
 def _wait_for_roles(stack: Stack, supervisor: Supervisor) -> None:

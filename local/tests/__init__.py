@@ -1,0 +1,1 @@
+"""Tests of the commands that people type, with real processes."""
