@@ -108,7 +108,9 @@ class UseCaseView(APIView):
     def perform_authentication(self, request: Request) -> None:
         """Done by `_answer`, for every door in the same way."""
 
-    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def options(  # type: ignore[override]  # nothing of it is rendered
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         """What the path knows; what a page of another origin asks is answered before (CORS)."""
         response = HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
         del response["Content-Type"]
