@@ -31,7 +31,9 @@ def test_what_was_read_before_the_database_went_away_is_read_again() -> None:
 
 
 @pytest.mark.django_db
-def test_when_nothing_is_new_one_statement_says_so(django_assert_num_queries: Callable[..., AbstractContextManager[object]]) -> None:
+def test_when_nothing_is_new_one_statement_says_so(
+    django_assert_num_queries: Callable[..., AbstractContextManager[object]],
+) -> None:
     recipient = user()
     reader = Reader(lambda: viewer(recipient), [], place=0)
     with django_assert_num_queries(1):
