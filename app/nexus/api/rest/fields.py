@@ -28,8 +28,10 @@ class Body(serializers.Serializer[Any]):
         return dict(super().to_internal_value(data))
 
 
-class Text(serializers.CharField):
+class Text(serializers.Field[str, str, str, Any]):
     """A string, taken as it is. What else is said of it is told in the contract and enforced by the domain."""
+
+    default_error_messages = {"invalid": "Must be a string."}
 
     def __init__(
         self,
@@ -40,20 +42,17 @@ class Text(serializers.CharField):
         format: str | None = None,
         **options: Any,
     ) -> None:
-        options.setdefault("allow_blank", True)
-        super().__init__(trim_whitespace=False, **options)
-        self.validators = []
+        super().__init__(**options)
         told = {"minLength": min_length, "maxLength": max_length, "pattern": pattern, "format": format}
         set_override(self, "field", {"type": "string", **{name: value for name, value in told.items() if value}})
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
-        return str(data)
+        return data
 
-    def run_validation(self, data: Any = serializers.empty) -> Any:
-        # CharField's own answers for the empty string, which is a value like any other here.
-        return serializers.Field.run_validation(self, data)
+    def to_representation(self, value: str) -> str:
+        return value
 
 
 class Choice(serializers.ChoiceField):
