@@ -1,4 +1,4 @@
-"""Generated requests for the running whole: schemathesis against the committed contracts, through HAProxy, logged in."""
+"""Generated requests for the running whole: schemathesis, by the committed contracts, through HAProxy, logged in."""
 
 import json
 import os
@@ -46,6 +46,9 @@ def fuzz_graphql(stack: Stack, seconds: int, *options: str) -> Result:
 def _run(stack: Stack, seconds: int, *arguments: str) -> Result:
     person = stack.sign_up(f"fuzz_{uuid.uuid4().hex[:8]}")
     report = stack.directory / f"{person.handle}.json"
+    community = _community(stack)
+    settings = stack.directory / f"{person.handle}.toml"
+    settings.write_text(_settings(community))
     variables = {
         "PYTHONPATH": os.pathsep.join([str(APP), str(APP.parent)]),
         "SCHEMATHESIS_HOOKS": "tests.stack.fuzz_hooks",
@@ -53,9 +56,12 @@ def _run(stack: Stack, seconds: int, *arguments: str) -> Result:
         "FUZZ_CA": str(stack.certificate.ca),
         "FUZZ_LOGIN": person.handle,
         "FUZZ_PASSWORD": PASSWORD,
+        "FUZZ_USERS": " ".join(community["user_id"]),
+        "FUZZ_POSTS": " ".join(community["post_id"]),
     }
     command = [
-        *(str(_PROGRAM), "run", *arguments, "--tls-verify", str(stack.certificate.ca), "--checks", "all"),
+        *(str(_PROGRAM), "--config-file", str(settings), "run", *arguments),
+        *("--tls-verify", str(stack.certificate.ca), "--checks", "all"),
         *("--max-time", str(seconds), "--request-timeout", "15", "--generation-database", "none"),
         *("--continue-on-failure", "--no-color", "--report", "json", "--report-json-path", str(report)),
     ]
@@ -74,6 +80,26 @@ def _run(stack: Stack, seconds: int, *arguments: str) -> Result:
     return _read(json.loads(report.read_text()), done)
 
 
+def _community(stack: Stack) -> dict[str, list[str]]:
+    """Real values for parameters; several people, because each can be blocked, and then hides all that is his."""
+    found: dict[str, list[str]] = {"user_id": [], "user": [], "post_id": [], "hashtag": ["nexus", "Größe"]}
+    for _ in range(6):
+        friend = stack.sign_up(f"friend_{uuid.uuid4().hex[:8]}")
+        status, post, _ = stack.call("POST", "/api/v1/posts", {"text": "A thought #nexus #Größe"}, friend.headers)
+        assert status == 201, post
+        found["user_id"].append(friend.id)
+        found["user"].append(f"@{friend.handle}")
+        found["post_id"].append(post["id"])
+    return found
+
+
+def _settings(community: dict[str, list[str]]) -> str:
+    """Half of these parameters are real: otherwise most answers are 404."""
+    dictionaries = [f"[dictionaries.{name}]\nvalues = {json.dumps(found)}" for name, found in community.items()]
+    bindings = [f'{name} = {{ dictionary = "{name}", probability = 0.5 }}' for name in community]
+    return "\n".join([*dictionaries, "[parameters]", *bindings, ""])
+
+
 def _read(report: dict[str, Any], done: "subprocess.CompletedProcess[str]") -> Result:
     accepted = {
         operation: sum(phase["accepted"] for phase in phases.values())
@@ -82,6 +108,4 @@ def _read(report: dict[str, Any], done: "subprocess.CompletedProcess[str]") -> R
     failures = [f"{failure['title']}: {failure['count']}" for failure in report["failures"]]
     if report["errors"] or report["test_cases"]["errored"] or done.returncode != 0:
         failures.append(f"errors: {report['errors']}, exit status {done.returncode}")
-    return Result(
-        report["test_cases"]["generated"], report["operations"]["tested"], accepted, failures, done.stdout
-    )
+    return Result(report["test_cases"]["generated"], report["operations"]["tested"], accepted, failures, done.stdout)

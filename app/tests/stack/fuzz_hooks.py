@@ -2,16 +2,23 @@
 
 import json
 import os
+import random
 import re
 import uuid
 from typing import Any
 
 import requests
 import schemathesis
+from hypothesis import strategies as st
 from schemathesis import AuthContext, Case, HookContext, Response
 from schemathesis.core.failures import Failure
+from schemathesis.graphql import nodes
+from schemathesis.graphql.checks import GraphQLServerError
 from schemathesis.openapi.checks import RejectedPositiveData
 
+# What no call may be answered in GraphQL, whose errors have no status of their own: our faults, and complaints about a
+# document that fits the schema. Every other refusal is an answer like data.
+_FAULTS = {"internal", "document_invalid", "malformed", "unavailable", "outcome_unknown", "timeout"}
 # Answers to calls that are well formed, by what only the server knows.
 _STATE = {
     "idempotency_key_reused",  # which keys have been used
@@ -37,6 +44,12 @@ _RULES = {
 }
 
 
+# By name, the words of GraphQL have no bounds: half of them are such that something is found.
+_IDS = [f"User:{user}" for user in os.environ["FUZZ_USERS"].split()] + os.environ["FUZZ_POSTS"].split()
+schemathesis.graphql.scalar("ID", (st.sampled_from(_IDS) | st.text(max_size=30)).map(nodes.String))
+schemathesis.graphql.scalar("Int", (st.integers(1, 5) | st.integers(-(2**31), 2**31 - 1)).map(nodes.Int))
+
+
 @schemathesis.auth(refresh_interval=120)
 class LogIn:
     """Logs in again in time (an access token lives for five minutes), and when a test has logged out."""
@@ -56,15 +69,19 @@ class LogIn:
 
 @schemathesis.hook
 def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
-    """Each call has a key of its own: otherwise nearly all are refused, because they carry the simplest one."""
+    """Valid calls get further: each key is a new one, and invented cursors, which are never signed, are left out."""
     key = case.headers.get("Idempotency-Key")
     if isinstance(key, str) and re.fullmatch("[!#-~]{16,128}", key.strip('"')):
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
+    if case.meta and case.meta.generation.mode.is_positive and "cursor" in case.query and random.random() < 0.8:
+        del case.query["cursor"]
 
 
 @schemathesis.hook
 def filter_failure(context: HookContext, failure: Failure, case: Case, response: Response) -> bool:
     """Whether it is one. A refusal of valid data counts unless its code says that no schema could have told."""
+    if isinstance(failure, GraphQLServerError):
+        return any(error["extensions"]["code"] in _FAULTS for error in json.loads(response.content)["errors"])
     return not (isinstance(failure, RejectedPositiveData) and _is_beyond_a_schema(response.content))
 
 
