@@ -71,9 +71,8 @@ class Steps:
 
     def tests(self) -> bool:
         """pytest on all cores, with servers of its own."""
-        # "loadgroup" keeps together what shares one expensive stack, and spreads everything else.
         workers = str(max(2, os.cpu_count() or 2))
-        return self._pytest("-n", workers, "--dist", "loadgroup", *existing(TESTS, ROOT))
+        return self._pytest("-n", workers, "-p", "local.pytest_order", *existing(TESTS, ROOT))
 
     def fuzz(self) -> bool:
         """The long form of the tests that generate requests."""

@@ -15,9 +15,6 @@ from local.ports import free_port, is_free
 from local.state import ROOT
 from local.tests.command import READY, Command, left_behind, remove
 
-# They share the machine's cores with the other tests: one after the other, in one process.
-pytestmark = pytest.mark.xdist_group("run")
-
 
 @pytest.fixture(scope="module")
 def ports() -> dict[str, str]:
