@@ -81,6 +81,7 @@ def problem_response(error: DomainError, request: HttpRequest) -> HttpResponse:
     """An error as an HTTP answer."""
     body = orjson.dumps(problem(error, instance=request.path))
     response = HttpResponse(body, status=error.status, content_type=CONTENT_TYPE)
+    response["Content-Length"] = str(len(body))
     response["Cache-Control"] = "no-store"
     if error.retry_after is not None:
         response["Retry-After"] = str(error.retry_after)

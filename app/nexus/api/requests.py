@@ -1,14 +1,19 @@
 """What surrounds every request: its id, its time budget, its door's name, one log line and two metrics."""
 
+import json
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
+import orjson
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from nexus.kernel import database, logging, metrics, use_cases
+from nexus.kernel.errors import Malformed, PayloadTooLarge, UnsupportedMediaType
+
+BODY_MAX: Final = 65_536
 
 _DOORS: Final = (("/api/", "rest"), ("/graphql", "graphql"), ("/admin/", "admin"))
 _QUIET: Final = frozenset({"/livez", "/readyz", "/startupz"})
@@ -32,6 +37,33 @@ def client_address(request: HttpRequest) -> str:
     return forwarded[-count] if 0 < count <= len(forwarded) else str(request.META.get("REMOTE_ADDR", ""))
 
 
+def read_json(request: HttpRequest) -> Any:
+    """The body, which must be JSON in which no name stands twice in an object: two readers might take either value.
+
+    Raises PayloadTooLarge, UnsupportedMediaType, Malformed.
+    """
+    if len(request.body) > BODY_MAX:
+        raise PayloadTooLarge
+    if request.content_type != "application/json":
+        raise UnsupportedMediaType
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise UnsupportedMediaType("Send the body as it is, without a Content-Encoding.")
+    try:
+        data = orjson.loads(request.body)
+        if isinstance(data, dict):
+            json.loads(request.body, object_pairs_hook=_each_once)  # orjson cannot tell
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"The body is not JSON: {error}.") from None
+    except RecursionError:
+        raise Malformed("The body is nested too deeply.") from None
+    return data
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise Malformed("A name stands twice in an object of the body.")
+
+
 def public_url(path: str) -> str:
     """An absolute address of ours, as users see it."""
     return f"{settings.NEXUS.public_url.rstrip('/')}{path}"
@@ -46,9 +78,10 @@ class RequestMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path in _QUIET:
             return self.get_response(request)
+        # First of all: the refusal of a host, too, tells its own id and not that of the thread's last request.
+        logging.bind_request(read_request_id(request.headers.get("X-Request-ID", "")))
         request.get_host()  # refuses a host name that is not ours before anything reads it
         door = door_of(request.path)
-        logging.bind_request(read_request_id(request.headers.get("X-Request-ID", "")))
         started = time.perf_counter()
         metrics.REQUESTS_IN_FLIGHT.labels(door).inc()
         status = 500

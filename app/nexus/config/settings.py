@@ -141,6 +141,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_THROTTLE_CLASSES": [],
+    "DEFAULT_METADATA_CLASS": None,  # it describes serializers; the contract does that
     "DEFAULT_SCHEMA_CLASS": "nexus.api.rest.schema.UseCaseSchema",
     "EXCEPTION_HANDLER": "nexus.api.errors.handle",
     "UNAUTHENTICATED_USER": None,

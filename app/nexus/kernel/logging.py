@@ -12,6 +12,8 @@ _request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 # Each request, each reaction and the begin of draining has one line of ours; theirs would be a second.
 _SAID_BY_US = ("django.request", "django.server", "celery.app.trace", "health_check")
+# Whoever scans the internet sends any host name, and is refused: no fault of ours, no traceback.
+_OF_NO_INTEREST = ("django.security.DisallowedHost",)
 
 log = structlog.stdlib.get_logger("nexus")
 
@@ -72,6 +74,9 @@ def configure(*, level: str, role: str) -> None:
             "formatters": {"json": formatter},
             "handlers": {"out": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}},
             "root": {"handlers": ["out"], "level": level.upper()},
-            "loggers": {name: {"level": "ERROR"} for name in _SAID_BY_US},
+            "loggers": {
+                **{name: {"level": "ERROR"} for name in _SAID_BY_US},
+                **{name: {"level": "CRITICAL"} for name in _OF_NO_INTEREST},
+            },
         }
     )

@@ -10,16 +10,14 @@ from django.http.request import MediaType
 
 from nexus.api.graphql.documents import hash_of, trusted_text
 from nexus.api.graphql.errors import DocumentNotTrusted
+from nexus.api.requests import read_json
 from nexus.kernel.errors import (
     FieldError,
     InvalidInput,
     Malformed,
     NotAcceptable,
-    PayloadTooLarge,
-    UnsupportedMediaType,
 )
 
-BODY_MAX: Final = 65_536
 GRAPHQL: Final = "application/graphql-response+json"
 JSON: Final = "application/json"
 _KINDS: Final[dict[str, type]] = {
@@ -63,14 +61,7 @@ def _media_types(request: HttpRequest) -> list[MediaType]:
 
 def from_body(request: HttpRequest) -> Parameters:
     """The parameters in the body of a POST."""
-    if request.content_type != JSON:
-        raise UnsupportedMediaType
-    if len(request.body) > BODY_MAX:
-        raise PayloadTooLarge
-    try:
-        data = orjson.loads(request.body)
-    except orjson.JSONDecodeError as error:
-        raise Malformed(f"The body is not JSON: {error}.") from None
+    data = read_json(request)
     if not isinstance(data, dict):
         raise Malformed("Send one JSON object: documents are not taken in batches.")
     return _parameters(data)

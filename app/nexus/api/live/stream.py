@@ -113,6 +113,9 @@ def _look_up(request: HttpRequest, post_ids: frozenset[int], last_seen: int | No
 
 
 def _read_post_ids(request: HttpRequest) -> frozenset[int]:
+    for name in request.GET:
+        if name != "posts" or len(request.GET.getlist(name)) > 1:
+            raise InvalidInput.at(f"/{name}", "unknown_parameter", "There is one parameter here: posts, sent once.")
     named = [part for part in request.GET.get("posts", "").split(",") if part]
     ids = {parse_id(part) for part in named}
     if None in ids or len(named) > POSTS_MAX:

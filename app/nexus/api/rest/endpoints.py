@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from nexus.api import limits
 from nexus.api.authentication import viewer_from
-from nexus.api.requests import client_address, public_url
+from nexus.api.requests import BODY_MAX, client_address, public_url, read_json
 from nexus.api.rest.fields import Body
 from nexus.kernel import errors, idempotency, use_cases
 from nexus.kernel.idempotency import Answer
@@ -23,7 +23,6 @@ from nexus.kernel.viewer import ANONYMOUS, Viewer
 
 T = TypeVar("T")
 
-BODY_MAX: Final = 65_536
 _PAGE_PARAMETERS: Final = ("limit", "cursor")
 
 
@@ -168,13 +167,7 @@ def _read_body(endpoint: Endpoint, request: HttpRequest) -> dict[str, Any]:
         raise errors.PayloadTooLarge
     if endpoint.body is None:
         return {}
-    if request.content_type != "application/json":
-        raise errors.UnsupportedMediaType
-    try:
-        data = orjson.loads(request.body)
-    except orjson.JSONDecodeError as error:
-        raise errors.Malformed(f"The body is not JSON: {error}.") from None
-    reader = endpoint.body(data=data)
+    reader = endpoint.body(data=read_json(request))
     if not reader.is_valid():
         raise ValidationError(reader.errors)
     return dict(reader.validated_data)
@@ -235,7 +228,7 @@ def _respond(answer: Answer, request: HttpRequest, standing: limits.Standing | N
         response = HttpResponse(status=304)
     else:
         response = HttpResponse(answer.body, status=answer.status, content_type="application/json")
-    if not answer.body:
+    if not response.content:
         del response["Content-Type"]
     # Everything depends on who asks; a shared cache must keep nothing, the client's own must ask again.
     response["Cache-Control"] = "private, no-cache" if is_read and not answer.is_secret else "no-store"
