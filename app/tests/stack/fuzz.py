@@ -32,10 +32,9 @@ class Result:
         return {operation for operation, count in self.accepted.items() if count == 0}
 
 
-def fuzz_rest(stack: Stack, seconds: int, *options: str) -> Result:
+def fuzz_rest(stack: Stack, seconds: int, *options: str, contract: Path = CONTRACTS / "openapi.yaml") -> Result:
     """All operations of the OpenAPI document except the stream, which another role serves and test_live.py tests."""
-    contract = str(CONTRACTS / "openapi.yaml")
-    return _run(stack, seconds, contract, "--url", stack.door.url, "--exclude-path", "/api/v1/live", *options)
+    return _run(stack, seconds, str(contract), "--url", stack.door.url, "--exclude-path", "/api/v1/live", *options)
 
 
 def fuzz_graphql(stack: Stack, seconds: int, *options: str) -> Result:

@@ -54,7 +54,7 @@ schemathesis.graphql.scalar("Int", (st.integers(1, 5) | st.integers(-(2**31), 2*
 class LogIn:
     """Logs in again in time (an access token lives for five minutes), and when a test has logged out."""
 
-    def get(self, case: Case, context: AuthContext) -> str:
+    def get(self, case: Case[Any], context: AuthContext) -> str:
         """A new access token."""
         body = {"login": os.environ["FUZZ_LOGIN"], "password": os.environ["FUZZ_PASSWORD"]}
         url = f"{os.environ['FUZZ_URL']}/api/v1/identity/log-in"
@@ -62,13 +62,13 @@ class LogIn:
         answer.raise_for_status()
         return str(answer.json()["access_token"])
 
-    def set(self, case: Case, data: str, context: AuthContext) -> None:
+    def set(self, case: Case[Any], data: str, context: AuthContext) -> None:
         """Sends it."""
         case.headers["Authorization"] = f"Bearer {data}"
 
 
 @schemathesis.hook
-def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
+def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
     """Valid calls get further: each key is a new one, and invented cursors, which are never signed, are left out."""
     key = case.headers.get("Idempotency-Key")
     if isinstance(key, str) and re.fullmatch("[!#-~]{16,128}", key.strip('"')):
@@ -78,7 +78,7 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
 
 
 @schemathesis.hook
-def filter_failure(context: HookContext, failure: Failure, case: Case, response: Response) -> bool:
+def filter_failure(context: HookContext, failure: Failure, case: Case[Any], response: Response) -> bool:
     """Whether it is one. A refusal of valid data counts unless its code says that no schema could have told."""
     if isinstance(failure, GraphQLServerError):
         return any(error["extensions"]["code"] in _FAULTS for error in json.loads(response.content)["errors"])
