@@ -123,10 +123,10 @@ class WholeAnswer:
         if len(self._kept) > KEPT_MAX:
             self.flush()
 
-    def sendfile(self, *arguments: Any) -> int:
+    def sendfile(self, *arguments: Any, **options: Any) -> int:
         """Goes on directly: a static file."""
         self.flush()
-        return self._client.sendfile(*arguments)
+        return self._client.sendfile(*arguments, **options)
 
     def flush(self) -> None:
         """Sends what is kept."""

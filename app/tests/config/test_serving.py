@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import threading
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -264,6 +265,12 @@ def test_an_answer_is_sent_whole_with_one_call() -> None:
     answer.sendall(b"body")
     answer.flush()
     assert theirs.recv(100) == b"HTTP/1.1 200 OK\r\n\r\nbody"
+    answer.sendall(b"head:")
+    with tempfile.TemporaryFile() as file:
+        file.write(b"a static file")
+        # As gunicorn calls it.
+        assert answer.sendfile(file, offset=2, count=6) == 6
+    assert theirs.recv(100) == b"head:static"
     assert answer.fileno() == ours.fileno()
     ours.close()
     theirs.close()

@@ -1,7 +1,7 @@
 """The whole REST API on one page. Paths are below /api/v1."""
 
 from django.urls import path, register_converter
-from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerSplitView
 
 from nexus.api.rest import graph, identity, instance, notifications, posts, timelines, users
 from nexus.api.rest.contract import openapi_json, openapi_yaml
@@ -47,6 +47,6 @@ urlpatterns = [
     # The contract itself
     path("openapi.json", openapi_json, name="openapi"),
     path("openapi.yaml", openapi_yaml),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="openapi")),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi")),
     path("redoc/", SpectacularRedocView.as_view(url_name="openapi")),
 ]
