@@ -5,8 +5,8 @@ import os
 import re
 import signal
 import socket
-import threading
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -268,6 +268,7 @@ def test_an_answer_is_sent_whole_with_one_call() -> None:
     answer.sendall(b"head:")
     with tempfile.TemporaryFile() as file:
         file.write(b"a static file")
+        file.flush()
         # As gunicorn calls it.
         assert answer.sendfile(file, offset=2, count=6) == 6
     assert theirs.recv(100) == b"head:static"
