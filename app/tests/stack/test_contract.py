@@ -4,6 +4,7 @@ import json
 import os
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -34,8 +35,19 @@ def faults(stack: Stack) -> list[str]:
     return [line for role in roles for line in role.log.read_text().splitlines() if '"unexpected_error"' in line]
 
 
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[Result], None]:
+    """Tells the size of a run, also when the test is good."""
+
+    def print_size(result: Result) -> None:
+        accepted = sum(result.accepted.values())
+        with capsys.disabled():
+            print(f"\n{result.cases} cases, {result.tested} operations, {accepted} valid calls accepted")
+
+    return print_size
+
+
 def assert_kept(stack: Stack, result: Result, faults_before: list[str], at_least: int) -> None:
-    print(f"{result.cases} cases, {result.tested} operations, {sum(result.accepted.values())} valid calls accepted")
     assert result.failures == [], result.output[-20_000:]
     assert result.cases >= at_least, result.output
     assert sum(result.accepted.values()) >= at_least // 20, "nearly nothing got past the validation"
@@ -45,18 +57,20 @@ def assert_kept(stack: Stack, result: Result, faults_before: list[str], at_least
 
 
 @pytest.mark.fuzz
-def test_rest_keeps_to_its_openapi_document(stack: Stack) -> None:
+def test_rest_keeps_to_its_openapi_document(stack: Stack, say: Callable[[Result], None]) -> None:
     before = faults(stack)
     result = fuzz_rest(stack, LONG_S * 2 // 3 if IS_LONG else 50)
+    say(result)
     paths = yaml.safe_load((CONTRACTS / "openapi.yaml").read_text())["paths"]
     assert result.tested == sum(len(methods) for path, methods in paths.items() if path != "/api/v1/live")
     assert_kept(stack, result, before, at_least=800)
 
 
 @pytest.mark.fuzz
-def test_graphql_keeps_to_its_schema(stack: Stack) -> None:
+def test_graphql_keeps_to_its_schema(stack: Stack, say: Callable[[Result], None]) -> None:
     before = faults(stack)
     result = fuzz_graphql(stack, LONG_S // 3 if IS_LONG else 15)
+    say(result)
     assert_kept(stack, result, before, at_least=200)
 
 
