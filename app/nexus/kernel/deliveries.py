@@ -91,11 +91,11 @@ def return_unsent(ids: Iterable[int], pause: timedelta) -> None:
 
 
 def count_begin(delivery_id: int) -> bool:
-    """Writes down that a run begins; False when the delivery is done, or another process is running it."""
+    """Writes down that a run begins; False when the delivery is done, is being run, or has had all its runs."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE nexus_delivery SET attempts = attempts + 1 WHERE id = {_UNLOCKED}",  # noqa: S608
-            [delivery_id],
+            f"UPDATE nexus_delivery SET attempts = attempts + 1 WHERE id = {_UNLOCKED} AND attempts < %s",  # noqa: S608
+            [delivery_id, outbox.ATTEMPTS_MAX],
         )
         return bool(cursor.rowcount)
 
