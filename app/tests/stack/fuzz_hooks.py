@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from schemathesis import AuthContext, Case, HookContext, Response
 from schemathesis.core.failures import Failure
 from schemathesis.graphql import nodes
-from schemathesis.graphql.checks import GraphQLServerError
+from schemathesis.graphql.checks import GraphQLClientError, GraphQLServerError
 from schemathesis.openapi.checks import RejectedPositiveData
 
 # What no call may be answered in GraphQL, whose errors have no status of their own: our faults, and complaints about a
@@ -80,7 +80,7 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
 @schemathesis.hook
 def filter_failure(context: HookContext, failure: Failure, case: Case[Any], response: Response) -> bool:
     """Whether it is one. A refusal of valid data counts unless its code says that no schema could have told."""
-    if isinstance(failure, GraphQLServerError):
+    if isinstance(failure, (GraphQLClientError, GraphQLServerError)):
         return any(error["extensions"]["code"] in _FAULTS for error in json.loads(response.content)["errors"])
     return not (isinstance(failure, RejectedPositiveData) and _is_beyond_a_schema(response.content))
 
