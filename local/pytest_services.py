@@ -58,6 +58,8 @@ def _start() -> None:
     for server in (postgres, redis):
         _servers.append(server)
         server.start()
+    for folder in ("static", "roles", "mail"):
+        (_directory / folder).mkdir()
     _export(postgres, redis, _directory)
 
 
