@@ -185,17 +185,21 @@ def test_a_post_for_followers_is_gone_for_who_no_longer_follows_and_never_leaks(
     else:
         unfollow_user(actor=viewer(follower), user_id=author.id)
     edit(written, "more for followers")
-    assert answer.event() == ("post_gone", {"id": str(written.id)})
+    seen = answer.event()
+    # A look that had begun before the follow ended shows, at most, what was to be seen then.
+    if seen[0] == "post" and seen[1]["text"] == "for followers":
+        seen = answer.event()
+    assert seen == ("post_gone", {"id": str(written.id)})
     edit(written, "still more for followers")
     assert answer.is_silent()
     if not is_blocked:
         follow_user(actor=viewer(follower), user_id=author.id)
         edit(written, "welcome back")
-        seen = text_of(answer.event())
+        shown = text_of(answer.event())
         # On a busy machine the stream looks at the edit before only now, when it may be seen.
-        if seen == ("post", "still more for followers"):
-            seen = text_of(answer.event())
-        assert seen == ("post", "welcome back")
+        if shown == ("post", "still more for followers"):
+            shown = text_of(answer.event())
+        assert shown == ("post", "welcome back")
 
 
 def test_a_lost_push_and_a_block_are_found_when_the_stream_looks_by_itself(
