@@ -127,14 +127,20 @@ REQUESTS: dict[str, tuple[int, str, dict[str, Any]]] = {
 }
 
 
+# From 3.0 on HAProxy's parser refuses these itself, before there is a request that a document could be made for.
+NO_HTTP = {"a host with a user", "NUL in a header"}
+
+
 @pytest.mark.parametrize("what", REQUESTS)
 def test_what_no_client_should_send_is_refused_with_a_problem_document(stack: Stack, person: Person, what: str) -> None:
     status, code, parts = REQUESTS[what]
     written = stack.rows("SELECT count(*) FROM nexus_post WHERE author_id = %s", int(person.id))
     answer = send(stack, request(person, **{"headers": [JSON], "body": POST, **parts}))
-    assert (answer.status, answer.problem["code"]) == (status, code), answer
-    assert answer.problem["trace_id"] == answer.headers["x-request-id"]
     assert stack.rows("SELECT count(*) FROM nexus_post WHERE author_id = %s", int(person.id)) == written
+    assert answer.status == status, answer
+    if what not in NO_HTTP or answer.headers["content-type"] != "text/html":
+        assert answer.problem["code"] == code
+        assert answer.problem["trace_id"] == answer.headers["x-request-id"]
 
 
 def test_a_client_that_asks_before_it_sends_the_body_is_told_to_go_on(stack: Stack, person: Person) -> None:

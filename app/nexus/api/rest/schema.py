@@ -1,6 +1,7 @@
 """OpenAPI from the endpoints: operationId is the use-case's name, and every error that it can give is listed."""
 
 from collections import defaultdict
+from inspect import cleandoc
 from typing import Any, Final, cast
 
 from drf_spectacular.openapi import AutoSchema
@@ -88,7 +89,8 @@ class UseCaseSchema(AutoSchema):
         return [self.endpoint.use_case.domain]
 
     def get_description(self) -> str:  # type: ignore[override]  # as in spectacular itself
-        return (self.endpoint.use_case.function.__doc__ or "").strip()
+        # Python 3.13 takes the indentation away by itself.
+        return cleandoc(self.endpoint.use_case.function.__doc__ or "")
 
     def get_summary(self) -> str:
         return self.endpoint.use_case.name.replace("_", " ").capitalize()
