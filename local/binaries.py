@@ -10,6 +10,7 @@ from local.failure import Failure
 PACKAGES = {
     "postgres": "postgresql",
     "initdb": "postgresql",
+    "pg_basebackup": "postgresql",
     "psql": "postgresql",
     "redis-server": "redis-server",
     "haproxy": "haproxy",

@@ -54,7 +54,7 @@ class Postgres(Server):
         self.data.mkdir(mode=0o700)
         if self.user:
             shutil.chown(self.data, self.user, self.user)
-        self._initdb()
+        self._fill()
 
     def command(self) -> list[str]:
         """The server in the foreground, with every setting that matters on its command line."""
@@ -111,30 +111,59 @@ class Postgres(Server):
             host="127.0.0.1", port=self.port, user=NAME, password=self.password, dbname=database, connect_timeout=5
         )
 
-    def _initdb(self) -> None:
+    def _fill(self) -> None:
         arguments = ["--username", NAME, "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8"]
-        if self.throwaway:
-            arguments.append("--no-sync")
         with tempfile.NamedTemporaryFile("w") as password:
             password.write(self.password)
             password.flush()
             if self.user:
                 shutil.chown(password.name, self.user)
-            done = subprocess.run(
-                [str(binary("initdb")), "-D", str(self.data), "--pwfile", password.name, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                cwd="/",
-                user=self.user,
-                group=self.user,
-                extra_groups=[] if self.user else None,
-                check=False,
-            )
+            self._make_data("initdb", "-D", str(self.data), "--pwfile", password.name, *arguments)
+
+    def _make_data(self, program: str, *arguments: str) -> None:
+        no_sync = ["--no-sync"] if self.throwaway else []
+        done = subprocess.run(
+            [str(binary(program)), *arguments, *no_sync],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            user=self.user,
+            group=self.user,
+            extra_groups=[] if self.user else None,
+            check=False,
+        )
         if done.returncode != 0:
             self.log.write_bytes(done.stdout)
             shutil.rmtree(self.data, ignore_errors=True)
             raise Failure(self.why_not())
+
+
+class Standby(Postgres):
+    """A streaming copy of a server that runs, by physical replication; `promote()` makes it a server of its own."""
+
+    def __init__(self, directory: Path, port: int, source: Postgres, name: str = "standby") -> None:
+        super().__init__(directory, port, source.password, throwaway=source.throwaway)
+        self.source = source
+        self.application_name = name
+
+    def when_ready(self) -> None:
+        """It has the database of its source."""
+
+    def promote(self) -> None:
+        """Returns when it takes writes, on a time line of its own."""
+        with contextlib.closing(self._connect(NAME)) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT pg_promote(true, 60)")
+            if cursor.fetchone() != (True,):
+                raise Failure(f"{self.name} on port {self.port} was not promoted within 60 seconds.")
+
+    def _fill(self) -> None:
+        source = (
+            f"host=127.0.0.1 port={self.source.port} user={NAME} password={self.password}"
+            f" application_name={self.application_name}"
+        )
+        options = ["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast"]
+        self._make_data("pg_basebackup", "-D", str(self.data), "-d", source, *options)
 
 
 def home(directory: Path, user: str | None) -> Path:

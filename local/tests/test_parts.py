@@ -12,7 +12,7 @@ from local import certificates
 from local.certificates import certificate
 from local.failure import Failure
 from local.ports import free_port, is_free
-from local.postgres import Postgres
+from local.postgres import Postgres, Standby
 from local.state import ROOT
 
 
@@ -53,6 +53,24 @@ def test_a_database_outlives_a_restart_and_a_crash_of_its_server(tmp_path: Path)
             assert cursor.fetchall() == [(1,)]
         connection.close()
     assert not postgres.data.exists()
+
+
+def test_a_standby_follows_its_source_until_it_is_promoted(tmp_path: Path) -> None:
+    with Postgres(tmp_path, free_port()) as source:
+        with source._connect("nexus") as connection, connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE kept (id int); INSERT INTO kept VALUES (1)")
+        connection.close()
+        with Standby(tmp_path / "standby", free_port(), source) as standby:
+            with standby._connect("nexus") as connection, connection.cursor() as cursor:
+                cursor.execute("SELECT id, pg_is_in_recovery() FROM kept")
+                assert cursor.fetchall() == [(1, True)]
+            connection.close()
+            source.kill()
+            standby.promote()
+            with standby._connect("nexus") as connection, connection.cursor() as cursor:
+                cursor.execute("INSERT INTO kept VALUES (2)")
+            connection.close()
+        source.start()
 
 
 def test_a_wrong_password_is_refused(tmp_path: Path) -> None:
