@@ -76,12 +76,12 @@ def database(url: str, *, statement_timeout_ms: int, lock_timeout_ms: int = 1_00
     """One entry of DATABASES: persistent connections that notice a dead peer and never wait without an end."""
     return {
         **Env.db_url_config(url),
+        "ENGINE": "nexus.kernel.postgres",
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "OPTIONS": {
             "application_name": "nexus",
-            "connect_timeout": 2,  # the least that libpq takes
             "keepalives": 1,
             "keepalives_idle": 5,
             "keepalives_interval": 2,
@@ -90,7 +90,9 @@ def database(url: str, *, statement_timeout_ms: int, lock_timeout_ms: int = 1_00
             "options": f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms}"
             " -c idle_in_transaction_session_timeout=15000"
             # A process that was killed while its statement waited for a lock is noticed, and its own locks are freed.
-            " -c client_connection_check_interval=250",
+            " -c client_connection_check_interval=250"
+            # Django's own, for which it would otherwise ask once more on each new connection.
+            " -c timezone=UTC",
         },
     }
 

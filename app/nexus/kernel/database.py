@@ -9,12 +9,16 @@ from typing import Final, TypeVar
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 
-from nexus.kernel import metrics
+from nexus.kernel import metrics, waiting
 from nexus.kernel.errors import OutcomeUnknown, Unavailable
+from nexus.kernel.parking import BREAKER
 
 T = TypeVar("T")
 
 REQUEST_BUDGET_S: Final = 10.0
+# What is left of the budget for one more try: a connection, the statements, the COMMIT.
+_ONE_TRY_S: Final = 1.5
+_PAUSE_MAX_S: Final = 0.25
 # read-only transaction (a demoted primary), shutdown and crash, serialization failure, deadlock
 _RETRYABLE_STATES: Final = frozenset({"25006", "57P01", "57P02", "57P03", "40001", "40P01"})
 # Given by COMMIT, these say for certain that nothing was stored.
@@ -22,24 +26,20 @@ _ROLLED_BACK_STATES: Final = frozenset({"25006", "40001", "40P01"})
 _LOCK_TIMEOUT: Final = "55P03"
 _STATEMENT_TIMEOUT: Final = "57014"
 
-_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 _in_any_case: ContextVar[list[Callable[[], object]] | None] = ContextVar("in_any_case", default=None)
 
 
 @contextmanager
 def time_budget(seconds: float = REQUEST_BUDGET_S) -> Iterator[None]:
-    """Everything inside shares one deadline; a retry that would go past it is not made."""
-    token = _deadline.set(time.monotonic() + seconds)
-    try:
+    """Everything inside shares one deadline, each wait for Postgres too; a retry that would go past it is not made."""
+    with waiting.limit(seconds):
         yield
-    finally:
-        _deadline.reset(token)
 
 
 def remaining() -> float:
     """Seconds left of the time budget; the request's whole budget outside of one."""
-    deadline = _deadline.get()
-    return REQUEST_BUDGET_S if deadline is None else deadline - time.monotonic()
+    left = waiting.remaining()
+    return REQUEST_BUDGET_S if left is None else left
 
 
 def sqlstate(error: BaseException | None) -> str | None:
@@ -88,15 +88,19 @@ def _pauses() -> Iterator[float]:
     pause = 0.05
     while True:
         yield pause * random.uniform(0.5, 1.0)
-        pause = min(pause * 2, 1.0)
+        pause = min(pause * 2, _PAUSE_MAX_S)
 
 
-def retrying(run: Callable[[], T], *, again: Callable[[BaseException], bool] = is_wrong_node) -> T:
-    """`run()`, again on a fresh connection after each "wrong node" error, until half of the time budget is used.
+def retrying(
+    run: Callable[[], T], *, again: Callable[[BaseException], bool] = is_wrong_node, is_write: bool = False
+) -> T:
+    """`run()`, again on a fresh connection after each "wrong node" error, while the time budget has room for a try.
 
-    Half, because an answer that comes after the proxy has given up helps nobody, and the last try needs its time too.
+    While the primary is away it is waited for, and not tried: the moment it is back all go on. Of writes only so many
+    wait as leave the reads their threads; raises Unavailable for the others.
     """
-    stop = time.monotonic() + remaining() / 2
+    left = remaining()
+    stop = time.monotonic() + left - min(_ONE_TRY_S, left / 2)
     for pause in _pauses():
         try:
             return run()
@@ -106,14 +110,30 @@ def retrying(run: Callable[[], T], *, again: Callable[[BaseException], bool] = i
             if is_wrong_node(error) and not connection.in_atomic_block:
                 connection.close()
             metrics.DATABASE_RETRIES.labels(sqlstate(error) or "connection").inc()
-            if time.monotonic() + pause > stop:
+            if not _is_time_for_another(pause, stop, is_write=is_write):
                 raise
-            time.sleep(pause)
     raise AssertionError("unreachable")
+
+
+def _is_time_for_another(pause: float, stop: float, *, is_write: bool) -> bool:
+    if is_write and BREAKER.is_away:
+        with BREAKER.parked():
+            return BREAKER.wait(stop)
+    if time.monotonic() + pause > stop or not waiting.is_wanted():
+        return False
+    if not BREAKER.is_away:
+        time.sleep(pause)
+    else:
+        BREAKER.wait(time.monotonic() + pause)  # a read may find another node meanwhile
+    return True
 
 
 class _CommitFailed(Exception):
     """The connection ended between COMMIT and its answer."""
+
+
+# After a COMMIT whose outcome is unknown these do not tell it either.
+_UNSETTLED: Final[tuple[type[Exception], ...]] = (_CommitFailed, OperationalError, InterfaceError, Unavailable)
 
 
 def in_any_case(run: Callable[[], object]) -> None:
@@ -154,6 +174,9 @@ def _once_in_transaction(run: Callable[[], T]) -> T:
     try:
         with _outermost():
             result = run()
+            if remaining() <= 0:
+                # As long as COMMIT has not been sent it is certain that nothing is stored.
+                raise Unavailable("The time for this call is over.", retry_after=1)
             body_done = True
     except (OperationalError, InterfaceError) as error:
         if body_done and is_wrong_node(error) and sqlstate(error) not in _ROLLED_BACK_STATES:
@@ -173,8 +196,9 @@ def _is_worth_again(error: BaseException) -> bool:
 def in_transaction(run: Callable[[], T], *, is_repeatable: bool, again_on: tuple[type[Exception], ...] = ()) -> T:
     """`run()` in one transaction, tried again inside the time budget when nothing of it can have been stored.
 
-    A COMMIT whose answer was lost is tried again only when `is_repeatable` (a keyed call finds its own row); when that
-    does not settle it, it ends in OutcomeUnknown. `again_on` names further errors that another try may not meet.
+    A COMMIT whose answer was lost, or that only this node has, is tried again only when `is_repeatable` (a keyed call
+    finds its own row, and commits again); when that does not settle it, it ends in OutcomeUnknown. `again_on` names
+    further errors that another try may not meet.
     """
     if connection.in_atomic_block:
         return run()
@@ -187,9 +211,10 @@ def in_transaction(run: Callable[[], T], *, is_repeatable: bool, again_on: tuple
             return is_repeatable
         return _is_worth_again(error) or isinstance(error, again_on)
 
+    BREAKER.must_have_room()
     try:
-        return retrying(lambda: _once_in_transaction(run), again=again)
-    except (_CommitFailed, OperationalError, InterfaceError) as error:
-        if is_unsettled:
+        return retrying(lambda: _once_in_transaction(run), again=again, is_write=True)
+    except Exception as error:
+        if is_unsettled and isinstance(error, _UNSETTLED + again_on):
             raise OutcomeUnknown(retry_after=1) from error
         raise

@@ -13,6 +13,20 @@ USE_CASE_SECONDS = Histogram(
 REQUESTS_IN_FLIGHT = Gauge("nexus_requests_in_flight", "Requests being answered", ["door"], multiprocess_mode="livesum")
 REQUESTS = Counter("nexus_requests_total", "Answered requests, by door and status", ["door", "status"])
 DATABASE_RETRIES = Counter("nexus_database_retries_total", "Operations tried again, by SQLSTATE", ["sqlstate"])
+DATABASE_ERRORS = Counter(
+    "nexus_database_errors_total",
+    "Errors of Postgres, by class of SQLSTATE (connection: it could give none)",
+    ["class"],
+)
+PRIMARY_AWAY = Gauge(
+    "nexus_primary_away", "Processes that cannot connect to the primary and look for it", multiprocess_mode="livesum"
+)
+PARKED_WRITES = Gauge("nexus_parked_writes", "Writes that wait for the primary", multiprocess_mode="livesum")
+WRITES_REFUSED = Counter("nexus_writes_refused_total", "Writes refused because enough others wait for the primary")
+COMMITS_CANCELLED = Counter("nexus_commits_cancelled_total", "Commits past their deadline, cancelled at the server")
+COMMITS_UNCONFIRMED = Counter(
+    "nexus_commits_unconfirmed_total", "Commits that no standby has confirmed and that were not acknowledged"
+)
 IDEMPOTENT_REPLAYS = Counter("nexus_idempotent_replays_total", "Calls answered from their idempotency row")
 RATE_LIMITED = Counter("nexus_rate_limited_total", "Refused calls, by policy", ["policy"])
 REDIS_ERRORS = Counter("nexus_redis_errors_total", "Calls to Redis that failed, by purpose", ["purpose"])

@@ -1,0 +1,109 @@
+"""Connections that never wait without an end, to the right node, whose commits are acknowledged only when confirmed."""
+
+from types import TracebackType
+from typing import Any, Final
+
+import psycopg2
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS
+from django.db.backends.postgresql import base
+from django.db.utils import DatabaseErrorWrapper
+from django.utils.functional import cached_property
+from psycopg2.extensions import connection
+
+from nexus.kernel import metrics, waiting
+from nexus.kernel.parking import BREAKER
+
+CONNECT_S: Final = 0.5
+# For a command that somebody has typed: nobody tries it again, and the machine may be busy.
+_CONNECT_OUTSIDE_S: Final = 5.0
+_CHECK_S: Final = 0.5
+
+waiting.install(settings.NEXUS.statement_timeout_ms / 1000)
+
+
+class WrongNode(psycopg2.OperationalError):
+    """The node that answered is a standby: the road to the primary has not been changed yet."""
+
+
+class Unconfirmed(psycopg2.OperationalError):
+    """The commit is on this node only: somebody ended its wait for a standby. A failover may undo it."""
+
+
+class _CountedErrors(DatabaseErrorWrapper):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, psycopg2.Error):
+            metrics.DATABASE_ERRORS.labels((error.pgcode or "")[:2] or "connection").inc()
+        super().__exit__(kind, error, trace)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """The alias `default` is the primary, and only the primary; any other may be any node."""
+
+    @cached_property
+    def wrap_database_errors(self) -> DatabaseErrorWrapper:
+        """Counts what it translates."""
+        return _CountedErrors(self)
+
+    @property
+    def is_primary(self) -> bool:
+        """Whether its node must take writes."""
+        return self.alias == DEFAULT_DB_ALIAS
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> connection:
+        """A connection within half a second; while the primary is known to be away, none at once."""
+        if not self.is_primary:
+            return self._connect(conn_params)
+        BREAKER.must_be_there()
+        try:
+            found = self._connect(conn_params)
+        except psycopg2.OperationalError:
+            BREAKER.went_away()
+            raise
+        BREAKER.came_back()
+        return found
+
+    def is_usable(self) -> bool:
+        """Whether it answers and is still what it must be. `SELECT 1` passes on a primary that was demoted."""
+        try:
+            with waiting.limit(_CHECK_S):
+                return self._is_right(self.connection)
+        except psycopg2.Error:
+            return False
+
+    def set_autocommit(self, autocommit: bool, force_begin_transaction_with_broken_autocommit: bool = False) -> None:
+        """Not after a transaction that lost its connection: Django would make a new one, and wait for that."""
+        if autocommit and self.connection is None:
+            self.autocommit = True
+        else:
+            super().set_autocommit(autocommit, force_begin_transaction_with_broken_autocommit)
+
+    def _connect(self, conn_params: dict[str, Any]) -> connection:
+        with waiting.limit(_CONNECT_OUTSIDE_S if waiting.remaining() is None else CONNECT_S):
+            found: connection = super().get_new_connection(conn_params)
+            # Postgres tells it unasked; what stands between (a pooler) may leave it out.
+            told = found.info.parameter_status("in_hot_standby")
+            if self.is_primary and (told == "on" or (told is None and not self._is_right(found))):
+                found.close()
+                raise WrongNode("wrong node: it is in recovery")
+        return found
+
+    def _is_right(self, asked: connection) -> bool:
+        with asked.cursor() as cursor:
+            cursor.execute("SELECT NOT pg_is_in_recovery()")
+            return not self.is_primary or cursor.fetchone() == (True,)
+
+    def _commit(self) -> None:
+        """Raises also when a notice came with the answer: "canceling wait for synchronous replication"."""
+        if self.connection is None:
+            return
+        committed: connection = self.connection
+        del committed.notices[:]
+        with waiting.commit(), BREAKER.committing():
+            super()._commit()  # type: ignore[misc]  # Django's own, which the stubs leave out
+        if committed.notices:
+            metrics.COMMITS_UNCONFIRMED.inc()
+            with self.wrap_database_errors:
+                raise Unconfirmed(committed.notices[-1].strip())
