@@ -16,6 +16,11 @@ PACKAGES = {
     "haproxy": "haproxy",
     "varnishtest": "varnish",
     "rabbitmq-server": "rabbitmq-server",
+    "etcd": "etcd-server",
+    "keepalived": "keepalived",
+    "nft": "nftables",
+    "ip": "iproute2",
+    "mkfs.ext4": "e2fsprogs",
 }
 
 
