@@ -1,0 +1,1 @@
+"""The promises of availability as runnable fault drills, and their reports."""

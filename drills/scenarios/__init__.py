@@ -1,0 +1,1 @@
+"""The promises, each a scenario in plain sentences."""

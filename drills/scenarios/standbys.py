@@ -1,0 +1,62 @@
+"""Rows 10 to 12: standbys, and the store that says who leads."""
+
+import time
+
+from drills.run import Run
+from drills.scenario import scenario
+
+
+@scenario(row=10, pause_s=0.5, needs_network=True)
+def standby_lost(run: Run) -> None:
+    """
+    Given three database nodes of which any one standby confirms a commit, and steady load
+    When a standby's node is silently lost
+    Then the other one confirms: no read and no keyed write fails, and writes pause for at most 0.5 s
+    """
+    standby = run.cluster.standbys()[0]
+    with run.when(f"{standby}, a standby's node, is lost"):
+        run.faults.lose_node(standby)
+    run.goes_on(10)
+    with run.mended(f"{standby} is back"):
+        run.faults.restore_node(standby)
+    run.until_writes_flow()
+
+
+@scenario(row=11, refuses="writes", needs_network=True)
+def standbys_lost(run: Run) -> None:
+    """
+    Given three database nodes, and steady load
+    When both standbys' nodes are lost
+    Then nobody could confirm a commit: writes are refused as 503 with Retry-After until one is back
+    And reads go on, and nothing that was acknowledged is lost
+    """
+    primary, lost = run.cluster.primary(), run.cluster.standbys()
+    with run.when("both standbys' nodes are lost"):
+        for node in lost:
+            run.faults.lose_node(node)
+    moment = time.monotonic()
+    run.goes_on(22)
+    acknowledged = run.load.acknowledged_since(moment + 1)
+    run.then(acknowledged == 0, f"{acknowledged} writes were acknowledged that no standby of {primary} had confirmed")
+    with run.mended("one of them is back"):
+        run.faults.restore_node(lost[0])
+    run.until_writes_flow()
+    with run.mended("the other one is back"):
+        run.faults.restore_node(lost[1])
+    run.goes_on(3)
+
+
+@scenario(row=12, pause_s=0.5)
+def consensus_lost(run: Run) -> None:
+    """
+    Given three nodes of etcd, which say who leads, and steady load
+    When all three stop, and do not say so
+    Then Patroni's nodes still hear each other, and the primary stays: no read and no keyed write fails
+    And writes pause for at most 0.5 s
+    """
+    with run.when("every etcd stops"):
+        run.faults.stop_consensus()
+    run.goes_on(25)
+    with run.mended("every etcd goes on"):
+        run.faults.start_consensus()
+    run.until_writes_flow()
