@@ -12,7 +12,10 @@ FOLDER = Path(__file__).resolve().parents[1] / "haproxy"
 
 
 class Proxy(Server):
-    """The door with TLS in front of the given web and live replicas (address:port)."""
+    """The door with TLS in front of the given web and live replicas (address:port).
+
+    A quarter of a web replica's threads is what writes may have.
+    """
 
     name = "HAProxy"
 
@@ -26,11 +29,12 @@ class Proxy(Server):
         https_port: int,
         http_port: int,
         metrics_port: int,
-        web_maxconn: int = 16,
+        web_threads: int = 16,
     ) -> None:
         super().__init__(directory)
         self.port = https_port
         self.ca = certificate.ca
+        for_writes = max(1, web_threads // 4)
         self._variables = {
             "HTTPS_BIND": f"127.0.0.1:{https_port}",
             "HTTPS_PORT": str(https_port),
@@ -39,7 +43,8 @@ class Proxy(Server):
             "CERTIFICATE": str(certificate.pem),
             "ERRORS": str(FOLDER / "errors"),
             "SOCKET": "unix@admin.sock",  # in the working directory: a socket's whole path may have 107 characters only
-            "WEB_MAXCONN": str(web_maxconn),
+            "WEB_MAXCONN": str(max(1, web_threads - for_writes)),
+            "WRITES_MAXCONN": str(for_writes),
             **{f"WEB_{number}": address for number, address in enumerate(web, 1)},
             **{f"LIVE_{number}": address for number, address in enumerate(live, 1)},
         }

@@ -49,7 +49,7 @@ class Stack:
             https_port=self.doors["https"],
             http_port=self.doors["http"],
             metrics_port=settings.port("proxy-metrics"),
-            web_maxconn=self._number("NEXUS_WEB_WORKERS", WEB_WORKERS) * self._number("NEXUS_WEB_THREADS", WEB_THREADS),
+            web_threads=self._number("NEXUS_WEB_WORKERS", WEB_WORKERS) * self._number("NEXUS_WEB_THREADS", WEB_THREADS),
         )
 
     def address(self, name: str) -> str:

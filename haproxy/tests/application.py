@@ -15,6 +15,7 @@ Start = Callable[[str, list[tuple[str, str]]], object]
 
 DIRECTORY = Path(os.environ["REPLICA_DIRECTORY"])  # drain: a file here means draining
 EFFECTS = Path(os.environ["REPLICA_EFFECTS"])  # one file per effect, shared by all replicas
+AWAY = EFFECTS.with_name("primary-away")  # while this file is there, writes wait
 NAME = os.environ["REPLICA_NAME"]
 # Long enough that a kill meets requests in flight.
 SECONDS_BEFORE, SECONDS_AFTER = 0.03, 0.02
@@ -69,6 +70,8 @@ def _write(environ: dict[str, Any]) -> dict[str, object]:
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     key = environ.get("HTTP_IDEMPOTENCY_KEY", "none")
     time.sleep(SECONDS_BEFORE)
+    while AWAY.exists():
+        time.sleep(0.02)
     with contextlib.suppress(FileExistsError):
         (EFFECTS / key).open("x").close()
     time.sleep(SECONDS_AFTER)

@@ -1,7 +1,7 @@
 """What the tests of the door share: a certificate, replicas that die on demand, and HAProxy in front of them."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +28,16 @@ class Farm:
     def keys(self) -> set[str]:
         """The keys of the effects that happened."""
         return {path.name for path in self.effects.iterdir()}
+
+    @contextmanager
+    def primary_away(self) -> Iterator[None]:
+        """Writes wait in their threads meanwhile."""
+        away = self.effects.with_name("primary-away")
+        away.touch()
+        try:
+            yield
+        finally:
+            away.unlink()
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +85,8 @@ def make_farm(replicas: list[Replica], open_door: OpenDoor) -> Callable[..., Far
 
     def make(**arguments: Any) -> Farm:
         door = open_door(web=[replica.address for replica in replicas], **arguments)
-        wait_until(lambda: set(door.states().values()) == {"UP"}, "three replicas up")
+        servers = ("web", "writes")
+        wait_until(lambda: {state for name in servers for state in door.states(name).values()} == {"UP"}, "replicas up")
         return Farm(door, replicas, replicas[0].effects)
 
     return make

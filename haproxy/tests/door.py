@@ -84,11 +84,17 @@ class Door(Proxy):
 
     def states(self, backend: str = "web") -> dict[str, str]:
         """The state of each server, as the statistics call it."""
-        lines = self.ask("show stat").removeprefix("# ").splitlines()
-        columns = lines[0].split(",")
-        rows = [dict(zip(columns, line.split(","), strict=False)) for line in lines[1:] if line]
-        servers = [row for row in rows if row["pxname"] == backend and row["svname"] not in ("FRONTEND", "BACKEND")]
-        return {row["svname"]: row["status"] for row in servers}
+        rows = self._statistics(backend)
+        return {name: row["status"] for name, row in rows.items() if name not in ("FRONTEND", "BACKEND")}
+
+    def counter(self, backend: str, name: str) -> int:
+        """One of the backend's own statistics: scur, qcur, wredis, .."""
+        return int(self._statistics(backend)["BACKEND"][name])
+
+    def checks(self, backend: str) -> dict[str, str]:
+        """How the last check of each server of its own ended; empty where another backend's check counts."""
+        rows = self._statistics(backend)
+        return {name: row["check_status"] for name, row in rows.items() if name not in ("FRONTEND", "BACKEND")}
 
     def ask(self, command: str) -> str:
         """The admin socket's answer."""
@@ -102,6 +108,12 @@ class Door(Proxy):
     def client_tls(self) -> ssl.SSLContext:
         """Trusts the test's own authority and nobody else."""
         return ssl.create_default_context(cafile=str(self.certificate.ca))
+
+    def _statistics(self, proxy: str) -> dict[str, dict[str, str]]:
+        lines = self.ask("show stat").removeprefix("# ").splitlines()
+        columns = lines[0].split(",")
+        rows = [dict(zip(columns, line.split(","), strict=False)) for line in lines[1:] if line]
+        return {row["svname"]: row for row in rows if row["pxname"] == proxy}
 
     def _workers(self) -> set[str]:
         try:

@@ -75,20 +75,6 @@ def test_what_does_not_fit_into_the_queue_is_shed_and_the_rest_is_served(replica
     assert {answer.json()["code"] for answer in shed} == {"unavailable"}
 
 
-def test_a_draining_replica_ends_its_requests_and_gets_no_new_ones(make_farm: MakeFarm) -> None:
-    farm = make_farm()
-    with client_of(farm.door) as client, ThreadPoolExecutor(6) as threads:
-        running = [threads.submit(client.get, "/api/v1/slow/1.5") for _ in range(6)]
-        wait_until(lambda: all(future.running() for future in running), "requests to run")
-        farm.replicas[0].drain()
-        wait_until(lambda: farm.door.states()["web1"] == "NOLB", "draining to be seen")
-        after = {client.get("/api/v1/read").json()["replica"] for _ in range(12)}
-        answers = [future.result() for future in running]
-    assert {answer.status_code for answer in answers} == {200}
-    assert "replica-1" in {answer.json()["replica"] for answer in answers}
-    assert after == {"replica-2", "replica-3"}
-
-
 def test_a_stream_that_is_quiet_for_longer_than_a_read_may_take_is_not_cut(
     replica: Replica, open_door: OpenDoor
 ) -> None:
