@@ -14,7 +14,8 @@ from typing import Any
 
 from drills import report, results
 from drills.controls import CONTROLS, TRIES, Control
-from drills.lab.lab import Lab, Options
+from drills.lab.lab import Lab
+from drills.lab.options import NotPossible, Options
 from drills.play import Result, play
 from drills.results import Store
 from drills.scenario import Scenario, all_scenarios
@@ -90,12 +91,15 @@ class Drills:
     def _played(self, scenario: Scenario, number: int, of: int, control: Control | None = None) -> Result | None:
         kept = self._store.kept(scenario.name, number)
         if kept is None:
-            with self._labs.with_options(scenario.options) as lab:
-                if lab.is_reduced and scenario.needs_network:
-                    self.not_shown.append({"name": scenario.name, "why": "this machine allows no network namespaces"})
-                    say(f"  {scenario.name:<28} cannot be shown here: no network namespaces")
-                    return None
-                kept = play(scenario, lab, self._folder, number=number, commit=self._store.commit)
+            try:
+                with self._labs.with_options(scenario.options) as lab:
+                    if lab.is_reduced and scenario.needs_network:
+                        raise NotPossible("This machine allows no network namespaces.")
+                    kept = play(scenario, lab, self._folder, number=number, commit=self._store.commit)
+            except NotPossible as why:
+                self.not_shown.append({"name": scenario.name, "why": str(why)})
+                say(f"  {scenario.name:<28} not shown: {why}")
+                return None
             self._store.keep(kept)
             if kept.is_stuck:
                 self._labs.close()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from drills.lab.lab import Options
+from drills.lab.options import Options
 from drills.play import Result
 from drills.run import Run
 from drills.scenario import Load, Promise, Scenario

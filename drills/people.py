@@ -25,7 +25,8 @@ HOME: Final = "{ homeTimeline(first: 50) { edges { node { post { id text } } } }
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`keys`: whether writes carry one; `retries`: whether a call is sent again."""
+    """`keys`: whether writes carry one; `retries`: whether a call is sent again; `accounts`: how many, if not each user
+    has one of his own (a crowd is large, and signing up is dear)."""
 
     url: str
     ca: str
@@ -35,6 +36,7 @@ class Settings:
     rate: float = 24.0
     retries: bool = True
     keys: bool = True
+    accounts: int | None = None
 
 
 class Community:
@@ -76,6 +78,10 @@ class Person:
         if done.last.status != 201:
             raise SystemExit(f"nobody can sign up: {done.last.status} {done.detail} {done.last.body}")
         self.id, self.client.token = done.last.body["user"]["id"], done.last.body["access_token"]
+
+    def share(self, account: "Person") -> None:
+        """The same account on another device."""
+        self.id, self.client.token = account.id, account.client.token
 
     def settle(self) -> None:
         """Follows the next ones and writes a first post, so that there is something to read."""
@@ -138,7 +144,7 @@ class Person:
 
     def follow(self) -> None:
         """Follows somebody, or stops."""
-        others = [person.id for person in self.community.people if person is not self and person.id not in self._unsure]
+        others = [other.id for other in self.community.people if other.id != self.id and other.id not in self._unsure]
         if not others:
             return self.write_post()
         other = random.choice(others)

@@ -10,6 +10,7 @@ from typing import Any
 
 from drills.checker import Findings, check
 from drills.cluster import Cluster
+from drills.lab.options import NotPossible
 from drills.logs import explaining
 from drills.records import Figures, Record, figures
 from drills.run import Moment, Run, SplitBrainWatch
@@ -78,6 +79,8 @@ def play(
         run, found = Run(cluster, load), Findings()
         try:
             found = _act_and_check(run, scenario)
+        except NotPossible:
+            raise
         except Failure as failure:
             run.broken.append(f"it did not come to its end: {failure}")
             run.notes["stuck"] = True

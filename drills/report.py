@@ -10,6 +10,7 @@ from drills.timeline import svg
 
 STYLE: Final = Path(__file__).with_suffix(".css")
 Row = Mapping[str, Any]
+EXPLAINED_S: Final = 1.0  # a pause as long as this one is explained without being asked
 _REFUSABLE: Final = {"nothing": (), "writes": ("writes",), "anything": ("writes", "reads")}
 
 
@@ -171,7 +172,8 @@ def _run(run: Result, *, is_control: bool) -> Iterator[str]:
         yield f'<span class="soft">{moment.begun:.1f} s</span></li>'
     yield "</ol>"
     if run.lines:
-        yield f"<details><summary>{len(run.lines)} log lines that explain it</summary>"
+        is_shown = " open" if run.figures.pause_s >= EXPLAINED_S else ""
+        yield f"<details{is_shown}><summary>{len(run.lines)} log lines that explain it</summary>"
         yield '<div class="log"><table>'
         yield from _log(run)
         yield "</table></div></details>"

@@ -8,7 +8,7 @@ from pkgutil import iter_modules
 from typing import Final, Literal
 
 from drills import scenarios
-from drills.lab.lab import Options
+from drills.lab.options import Options
 from drills.run import Run
 
 Refused = Literal["nothing", "writes", "anything"]

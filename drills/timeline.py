@@ -47,9 +47,11 @@ def _pause(result: Result, x: Place) -> Iterator[str]:
         return
     left, width = x(since), x(since + seen.pause_s) - x(since)
     yield f'<rect class="pause" x="{left:.1f}" y="{TOP}" width="{max(width, 1):.1f}" height="{ERRORS_END - TOP:.1f}"/>'
-    middle = min(max(left + width / 2, LEFT + 130), WIDTH - RIGHT - 130)
+    # Beside the band where there is room, and never over its edge.
+    is_left = left + width > WIDTH - RIGHT - 240
+    at, anchor = (left - 6, "end") if is_left else (left + width + 6, "start")
     yield (
-        f'<text class="pause-label" x="{middle:.1f}" y="{FLOW_END + GAP - 7:.1f}">'
+        f'<text class="pause-label" x="{at:.1f}" y="{FLOW_END + GAP - 7:.1f}" text-anchor="{anchor}">'
         f"{seen.pause_s:.2f} s without an acknowledged write</text>"
     )
 

@@ -19,9 +19,12 @@ def main(settings: Settings) -> None:
     with Path(settings.output).open("a") as output, ThreadPoolExecutor(settings.users) as threads:
         community = Community(output)
         community.people = [Person(community, settings, place) for place in range(settings.users)]
+        accounts = community.people[: settings.accounts]
         for each in (Person.sign_up, Person.settle):
-            list(threads.map(each, community.people))
-        _say({"people": {person.id: person.handle for person in community.people}})
+            list(threads.map(each, accounts))
+        for place, person in enumerate(community.people[len(accounts) :]):
+            person.share(accounts[place % len(accounts)])
+        _say({"people": {person.id: person.handle for person in accounts}})
         lives: list[Future[None]] = []
         try:
             for command in sys.stdin:
@@ -37,7 +40,7 @@ def main(settings: Settings) -> None:
                             life.result()
                         _say({"ended": moment})
                     case "audit":
-                        _say({"homes": {person.id: person.audit() for person in community.people}})
+                        _say({"homes": {person.id: person.audit() for person in accounts}})
         finally:
             community.stopping.set()
 

@@ -31,12 +31,21 @@ class Workload:
         rate: float = 24.0,
         retries: bool = True,
         keys: bool = True,
+        accounts: int | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path, self._errors = folder / f"{run}.jsonl", folder / f"{run}.errors"
         self.path.unlink(missing_ok=True)
         self.settings = Settings(
-            cluster.url, str(cluster.ca), str(self.path), run, users=users, rate=rate, retries=retries, keys=keys
+            cluster.url,
+            str(cluster.ca),
+            str(self.path),
+            run,
+            users=users,
+            rate=rate,
+            retries=retries,
+            keys=keys,
+            accounts=accounts,
         )
         self._command = [*cluster.client, sys.executable, "-m", "drills.users", json.dumps(asdict(self.settings))]
         self._process: subprocess.Popen[str] | None = None

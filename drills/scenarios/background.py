@@ -17,7 +17,7 @@ POISON = "notify_user_followed"
 def worker_killed(run: Run) -> None:
     """
     Given two workers that do what follows from each write, and steady load
-    When both are killed with -9 in the middle of their tasks, three times
+    When both workers are killed with -9 in the middle of their tasks, three times
     Then every task is done at most 60 s later, and has its effect once
     """
     for _ in range(3):
@@ -50,7 +50,7 @@ def broker_lost(run: Run) -> None:
 def poison_message(run: Run) -> None:
     """
     Given workers, and steady load
-    When a task comes that fails each time
+    When a task comes that fails whenever it is tried
     Then the others are done as always, and it is tried again and again, less and less often
     """
     with run.when("a delivery whose payload makes no sense"):

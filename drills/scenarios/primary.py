@@ -1,6 +1,6 @@
 """Rows 5 to 9: the primary is moved, killed, lost, cut off or hung."""
 
-from drills.lab.lab import Options
+from drills.lab.options import Options
 from drills.run import Run
 from drills.scenario import Load, scenario
 

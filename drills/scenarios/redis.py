@@ -8,7 +8,7 @@ from drills.scenario import scenario
 def redis_master_killed(run: Run) -> None:
     """
     Given Redis three times with Sentinel, and steady load
-    When the master is killed with -9
+    When the master of Redis is killed with -9
     Then no read and no write fails, nobody sees a pause, and every timeline is whole afterwards
     """
     with run.when("kill -9 of the master of Redis"):
@@ -37,7 +37,7 @@ def redis_gone(run: Run) -> None:
 def redis_partitioned(run: Run) -> None:
     """
     Given Redis three times with Sentinel, and steady load
-    When the master is cut off from the others, while it still hears the application
+    When the master of Redis is cut off from the others, while it still hears the application
     Then no read and no write fails, nobody sees a pause, and every timeline is whole afterwards
     """
     with run.when("the master of Redis is cut off from its replicas"):
@@ -53,7 +53,7 @@ def redis_partitioned(run: Run) -> None:
 def cache_wiped(run: Run) -> None:
     """
     Given warm caches and timelines in Redis, and steady load
-    When every key is gone from one moment to the next
+    When every key in Redis is gone from one moment to the next
     Then no read and no write fails, and every timeline is whole afterwards
     """
     with run.when("FLUSHALL"):

@@ -50,7 +50,7 @@ def standbys_lost(run: Run) -> None:
 def consensus_lost(run: Run) -> None:
     """
     Given three nodes of etcd, which say who leads, and steady load
-    When all three stop, and do not say so
+    When every etcd stops, and does not say so
     Then Patroni's nodes still hear each other, and the primary stays: no read and no keyed write fails
     And writes pause for at most 0.5 s
     """

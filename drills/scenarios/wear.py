@@ -70,7 +70,7 @@ def clock_skewed(run: Run) -> None:
 def certificate_expired(run: Run) -> None:
     """
     Given proxies with a certificate, and clients that verify it
-    When it expires
+    When the certificate of the proxies expires
     Then clients that are connected go on, and whoever comes anew is not deceived: it refuses to talk
     """
     with run.when("the proxies present an expired certificate"):
