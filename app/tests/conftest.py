@@ -6,7 +6,9 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 from django.db import connection, transaction
 
-from nexus.kernel import database, redis, use_cases
+from local.postgres import Standby
+from nexus.kernel import database, redis, replicas, stale, use_cases
+from tests.standby import Replica, joined, streaming
 
 _atomic = database.atomic
 
@@ -66,3 +68,21 @@ def _undoing() -> Iterator[None]:
 def _execute(statement: str) -> None:
     with connection.connection.cursor() as cursor:
         cursor.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def _standby(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standby]:
+    folder = tmp_path_factory.mktemp("standby")
+    folder.chmod(0o711)
+    with streaming(folder) as standby:
+        yield standby
+
+
+@pytest.fixture
+def replica(_standby: Standby, transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Replica]:
+    """A test with it has a replica of the database, which has replayed everything when the test begins."""
+    monkeypatch.setattr(replicas, "_rest", replicas._Rest())
+    monkeypatch.setattr(replicas, "_budget", replicas._Budget())
+    monkeypatch.setattr(stale, "_renewals", stale._Renewals())
+    with joined(_standby) as found:
+        yield found

@@ -4,18 +4,20 @@ from django.http import HttpRequest
 
 from nexus.domain.identity.queries import viewer_of
 from nexus.domain.identity.tokens import ends_at
-from nexus.kernel import database
+from nexus.kernel import written
 from nexus.kernel.errors import NotAuthenticated
 from nexus.kernel.viewer import ANONYMOUS, Viewer
 
 
-def viewer_from(request: HttpRequest) -> Viewer:
+def viewer_from(request: HttpRequest, *, for_write: bool = False) -> Viewer:
     """Who asks. Nobody without the header; raises NotAuthenticated for a token that is not, or no longer, valid."""
     token = _token(request)
     if token is None:
         return ANONYMOUS
-    viewer = database.retrying(lambda: viewer_of(token))
+    viewer = viewer_of(token, for_write=for_write)
     request.user_id = viewer.user_id  # type: ignore[attr-defined]  # for the log line
+    if caller := written.current():
+        caller.is_known_as(viewer.user_id)
     return viewer
 
 

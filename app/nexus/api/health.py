@@ -8,13 +8,14 @@ from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, connection, connections
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from health_check.base import HealthCheck
 from health_check.exceptions import ServiceUnavailable
 from health_check.views import HealthCheckView
 
+from nexus.kernel import nodes, replicas
 from nexus.kernel.schema import missing_migrations
 
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
@@ -68,12 +69,14 @@ class Migrated(HealthCheck):  # type: ignore[misc]
 
     def _look(self) -> None:
         try:
-            missing = missing_migrations()
+            # Where there are replicas, a replica of web can start while the primary is away.
+            has_replica = nodes.has_replica()
+            missing = replicas.read(missing_migrations, needs_primary=True) if has_replica else missing_migrations()
         except (DatabaseError, InterfaceError):
             raise ServiceUnavailable("the database cannot be asked") from None
         finally:
             if not connection.in_atomic_block:
-                connection.close()  # the process may never need one again (live)
+                connections.close_all()  # the process may never need one again (live)
         if missing:
             raise ServiceUnavailable(f"{len(missing)} migrations are missing")
         Migrated.is_seen = True

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from nexus.api import freshness
 from nexus.kernel import database, logging, metrics, use_cases
 from nexus.kernel.errors import Malformed, PayloadTooLarge, UnsupportedMediaType
 
@@ -86,8 +87,10 @@ class RequestMiddleware:
         metrics.REQUESTS_IN_FLIGHT.labels(door).inc()
         status = 500
         try:
-            with database.time_budget(), use_cases.through_door(door):
+            with database.time_budget(), use_cases.through_door(door), freshness.agreed_with(request) as caller:
                 response = self.get_response(request)
+            if caller is not None:
+                freshness.tell(response, caller)
             status = response.status_code
             if isinstance(response, HttpResponse) and not response.has_header("Content-Length"):
                 # Django leaves it out, and an answer in chunks is several pieces: killed in between, half an answer.

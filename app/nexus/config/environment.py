@@ -118,6 +118,12 @@ class Environment:
     database_url: str = _variable(
         _url("postgres", "postgresql"), "Postgres: postgres://user:password@host:port/name", secret=True
     )
+    database_replica_url: str = _variable(
+        _url("postgres", "postgresql", empty=True),
+        "Postgres: a route to any healthy replica, for reads; empty: the primary answers them too",
+        "",
+        secret=True,
+    )
     database_direct_url: str = _variable(
         _url("postgres", "postgresql", empty=True),
         "Postgres without a pooler, for migrations; empty: the same as NEXUS_DATABASE_URL",

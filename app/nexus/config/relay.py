@@ -16,7 +16,7 @@ from nexus.config.celery import TASKS, app
 from nexus.config.reactions import QUEUES, REACTIONS
 from nexus.config.schedule import SCHEDULE, every_reaction
 from nexus.config.state import show_life
-from nexus.kernel import deliveries, metrics
+from nexus.kernel import deliveries, metrics, nodes, replication
 from nexus.kernel.deliveries import Job
 from nexus.kernel.logging import log
 from nexus.kernel.schema import missing_migrations
@@ -90,6 +90,8 @@ class Relay:
                 deliveries.enter_schedule(self._every)
                 self._is_entered = True
             deliveries.make_of_schedule(self._every)
+            if nodes.has_replica():
+                replication.beat()
         if now >= self._measure_at:
             self._measure_at = now + MEASURE_S
             deliveries.measure()

@@ -98,6 +98,10 @@ def database(url: str, *, statement_timeout_ms: int, lock_timeout_ms: int = 1_00
 
 
 DATABASES = {"default": database(NEXUS.database_url, statement_timeout_ms=NEXUS.statement_timeout_ms)}
+if NEXUS.database_replica_url:
+    # Another node answers what takes longer, or nobody.
+    DATABASES["replica"] = database(NEXUS.database_replica_url, statement_timeout_ms=500)
+DATABASE_ROUTERS = ["nexus.kernel.nodes.Router"]
 
 _REDIS_OPTIONS: Final = {
     "socket_connect_timeout": 0.3,
@@ -182,6 +186,7 @@ CORS_ALLOW_HEADERS = [
     "if-match",
     "if-none-match",
     "last-event-id",
+    "x-nexus-written",
 ]
 CORS_EXPOSE_HEADERS = [
     "ETag",
@@ -191,6 +196,8 @@ CORS_EXPOSE_HEADERS = [
     "RateLimit",
     "RateLimit-Policy",
     "Retry-After",
+    "X-Nexus-Stale",
+    "X-Nexus-Written",
     "X-Request-ID",
 ]
 CORS_PREFLIGHT_MAX_AGE = 86_400

@@ -2,13 +2,14 @@
 
 import pickle
 import secrets
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from django.conf import settings
 from django.db import transaction
 
-from nexus.kernel import metrics, redis
+from nexus.kernel import metrics, nodes, redis
 from nexus.kernel.crypto import is_signed, signature
 
 if TYPE_CHECKING:
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SIGNATURE_BYTES: Final = 16
-_GENERATION_BYTES: Final = 8
+_RANDOM_BYTES: Final = 8
+_GENERATION_BYTES: Final = 12
+# So long after a change a replica may not have it; what is read there is then good for one caller, and not kept.
+_REPLICA_BEHIND_S: Final = 6
 # A generation outlives every answer that was kept under the one before.
 _GENERATION_S: Final = 120
 KEPT_MAX_S: Final = 60
@@ -57,6 +61,8 @@ def remembered(
         return answer
     metrics.CACHE.labels(label, "miss").inc()
     fresh = compute()
+    if nodes.alias() != nodes.PRIMARY and _is_new(generation):
+        return fresh
     renewed = _sealed(fresh, generation)
     redis.attempt("cache", lambda client: client.set(answer_key, renewed, ex=min(seconds, KEPT_MAX_S)), None)
     return fresh
@@ -75,8 +81,13 @@ def _abandon(client: "Redis", names: tuple[str, ...]) -> None:
     pipeline = client.pipeline(transaction=False)
     for name in names:
         # Random, not counted: a number that Redis lost would come again.
-        pipeline.set(_generation_key(name), secrets.token_bytes(_GENERATION_BYTES), ex=_GENERATION_S)
+        generation = secrets.token_bytes(_RANDOM_BYTES) + int(time.time()).to_bytes(4, "big")
+        pipeline.set(_generation_key(name), generation, ex=_GENERATION_S)
     pipeline.execute()
+
+
+def _is_new(generation: bytes) -> bool:
+    return time.time() - int.from_bytes(generation[_RANDOM_BYTES:], "big") < _REPLICA_BEHIND_S
 
 
 def _purpose() -> str:

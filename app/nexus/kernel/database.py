@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 
-from nexus.kernel import metrics, waiting
+from nexus.kernel import metrics, waiting, written
 from nexus.kernel.errors import OutcomeUnknown, Unavailable
 from nexus.kernel.parking import BREAKER
 
@@ -156,6 +156,7 @@ def _outermost() -> Iterator[None]:
     try:
         with transaction.atomic():
             yield
+        written.note_commit()
     finally:
         _in_any_case.reset(token)
         for run in pending:

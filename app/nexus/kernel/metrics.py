@@ -27,6 +27,25 @@ COMMITS_CANCELLED = Counter("nexus_commits_cancelled_total", "Commits past their
 COMMITS_UNCONFIRMED = Counter(
     "nexus_commits_unconfirmed_total", "Commits that no standby has confirmed and that were not acknowledged"
 )
+READS = Counter(
+    "nexus_reads_total",
+    "Reads where replicas are configured, by node that answered: replica, second (another replica), primary, late (a "
+    "replica beyond the lag limit while the primary is away), stale (the last good answer)",
+    ["node"],
+)
+READS_BEHIND = Counter(
+    "nexus_reads_behind_total", "Reads that left a replica because it had not replayed what the caller wrote or saw"
+)
+REPLICAS_LEFT = Counter(
+    "nexus_replicas_left_total",
+    "Times a replica was left for another connection: late, promoted, an SQLSTATE or connection",
+    ["reason"],
+)
+REPLICATION_LAG = Gauge(
+    "nexus_replication_lag_seconds",
+    "Age of the newest commit that a replica had replayed when it was last asked",
+    multiprocess_mode="livemax",
+)
 IDEMPOTENT_REPLAYS = Counter("nexus_idempotent_replays_total", "Calls answered from their idempotency row")
 RATE_LIMITED = Counter("nexus_rate_limited_total", "Refused calls, by policy", ["policy"])
 REDIS_ERRORS = Counter("nexus_redis_errors_total", "Calls to Redis that failed, by purpose", ["purpose"])

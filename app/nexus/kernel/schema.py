@@ -5,6 +5,8 @@ from functools import cache
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from nexus.kernel import nodes
+
 
 @cache
 def _required_migrations() -> frozenset[tuple[str, str]]:
@@ -15,5 +17,5 @@ def _required_migrations() -> frozenset[tuple[str, str]]:
 
 def missing_migrations() -> frozenset[tuple[str, str]]:
     """Migrations that this release needs and the database has not seen."""
-    applied = MigrationRecorder.Migration.objects.using("default").values_list("app", "name")
+    applied = MigrationRecorder.Migration.objects.using(nodes.alias()).values_list("app", "name")
     return _required_migrations() - frozenset(applied)

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
 
-from nexus.kernel import database, metrics
+from nexus.kernel import metrics, replicas, stale
 from nexus.kernel.errors import DomainError, EmailNotConfirmed
 from nexus.kernel.viewer import Viewer
 
@@ -61,7 +61,7 @@ def operation(*errors: type[DomainError], for_unconfirmed: bool = False) -> Call
 
 
 def query(*errors: type[DomainError]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Declares a function that answers something. It is run again when the database turns out to be the wrong node."""
+    """Declares a function that answers something: on a replica where there is one, again on another node if need be."""
     return _declare("query", errors)
 
 
@@ -89,7 +89,10 @@ def _declare(
             with _counted(name, errors):
                 allow(cast("Viewer | None", kwargs.get("actor")))
                 if kind == "query":
-                    return database.retrying(lambda: function(*args, **kwargs))
+                    return replicas.read(
+                        lambda: function(*args, **kwargs),
+                        place=lambda: stale.place(name, cast(Viewer, kwargs["viewer"]), kwargs),
+                    )
                 return function(*args, **kwargs)
 
         if name in REGISTRY:

@@ -4,6 +4,7 @@ libpq by itself waits without an end, and so does a COMMIT whose synchronous sta
 `statement_timeout` by then). All waits of psycopg2 meet in its wait callback: connect, statement, COMMIT, ROLLBACK.
 """
 
+import math
 import select
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ _SLACK_S: Final = 0.5
 _EVENTS: Final = {POLL_READ: select.POLLIN, POLL_WRITE: select.POLLOUT}
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+_each: ContextVar[float | None] = ContextVar("each", default=None)
 _is_commit: ContextVar[bool] = ContextVar("is_commit", default=False)
 _asker: ContextVar[Callable[[], bool] | None] = ContextVar("asker", default=None)
 _statement_s = 0.0
@@ -41,6 +43,16 @@ def limit(seconds: float) -> Iterator[None]:
         yield
     finally:
         _deadline.reset(token)
+
+
+@contextmanager
+def each(seconds: float) -> Iterator[None]:
+    """No single wait inside takes longer: for a node that may be silent. A process that is busy itself misses none."""
+    token = _each.set(seconds)
+    try:
+        yield
+    finally:
+        _each.reset(token)
 
 
 def remaining() -> float | None:
@@ -90,6 +102,9 @@ def _wait(waiting: connection) -> None:
     if deadline is not None and not is_commit:
         # The server stops a statement sooner, and says so; this is for one that cannot say anything.
         deadline = min(deadline, time.monotonic() + _statement_s + _SLACK_S)
+    longest = _each.get()
+    if longest is not None:
+        deadline = min(time.monotonic() + longest, math.inf if deadline is None else deadline)
     if _is_answered(waiting, state, deadline):
         return
     # A statement ends by itself: statement_timeout, client_connection_check_interval. A COMMIT does neither.

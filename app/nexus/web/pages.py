@@ -14,7 +14,7 @@ from nexus.api import limits
 from nexus.api.requests import client_address
 from nexus.domain.identity import operations as identity
 from nexus.domain.instance import queries as instances
-from nexus.kernel import caches, database
+from nexus.kernel import caches, database, replicas
 from nexus.kernel.errors import REGISTRY, DomainError
 from nexus.kernel.viewer import ANONYMOUS
 
@@ -106,7 +106,7 @@ def _numbers() -> str:
     return caches.remembered(
         "statistics",
         "html",
-        lambda: render_to_string("web/numbers.html", {"statistics": instances.statistics()}),
+        lambda: render_to_string("web/numbers.html", {"statistics": replicas.read(instances.statistics)}),
         seconds=_NUMBERS_S,
         is_current=lambda _: True,
     )

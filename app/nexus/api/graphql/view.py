@@ -1,6 +1,6 @@
 """POST /graphql for everything, GET for trusted queries, and GraphiQL for people."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from django.conf import settings
@@ -71,14 +71,14 @@ class _Call:
             return run.query()
         if is_get:
             raise MethodNotAllowed("Send mutations by POST.")
-        return self._mutation(run, viewer)
+        return self._mutation(replace(run, viewer=viewer_from(self.request, for_write=True)))
 
-    def _mutation(self, run: Run, viewer: Viewer) -> Answer:
+    def _mutation(self, run: Run) -> Answer:
         if run.marks.limit != "default":
-            self._count(run.marks, viewer)
+            self._count(run.marks, run.viewer)
         key = idempotency.read_key(
             self.request.headers.get("Idempotency-Key"),
-            user_id=viewer.user_id,
+            user_id=run.viewer.user_id,
             method="POST",
             path=self.request.get_full_path(),
             body=self.request.body,

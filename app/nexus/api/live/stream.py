@@ -24,7 +24,7 @@ from nexus.api.live.messages import Message
 from nexus.api.live.reader import Batch, Reader, in_thread
 from nexus.api.requests import client_address
 from nexus.domain.notifications.queries import last_sequence
-from nexus.kernel import database, live, logging, metrics
+from nexus.kernel import database, live, logging, metrics, replicas
 from nexus.kernel.errors import InvalidInput, Malformed, MethodNotAllowed, NotAuthenticated, RateLimited, Unavailable
 from nexus.kernel.ids import parse_id
 
@@ -101,7 +101,7 @@ def _look_up(request: HttpRequest, post_ids: frozenset[int], last_seen: int | No
     viewer = viewer_from(request)
     user_id = viewer.must_be_known()
     standing = limits.count("default", viewer=viewer, address=client_address(request))
-    last = last_sequence(user_id)
+    last = replicas.read(lambda: last_sequence(user_id), needs_primary=True)
     return Opening(
         user_id,
         post_ids,

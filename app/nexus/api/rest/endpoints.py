@@ -136,7 +136,8 @@ def route(pattern: str, **endpoints: Endpoint) -> URLPattern:
 def _answer(endpoint: Endpoint, request: HttpRequest, arguments: dict[str, Any]) -> HttpResponse:
     request.use_case = endpoint.use_case.name  # type: ignore[attr-defined]  # for the log line
     # Who brings credentials is nobody yet; an access token that has ended must not keep anyone from refreshing it.
-    viewer = ANONYMOUS if endpoint.limit == "credentials" else viewer_from(request)
+    is_credentials = endpoint.limit == "credentials"
+    viewer = ANONYMOUS if is_credentials else viewer_from(request, for_write=endpoint.is_write)
     standing = limits.count(endpoint.limit, viewer=viewer, address=client_address(request))
     if endpoint.needs_login:
         viewer.must_be_known()  # nobody is told anything about his input

@@ -14,6 +14,9 @@ _HEADERS: Final = {
     "Retry-After": "Seconds to wait before sending the same call again",
     "Idempotent-Replayed": "true: the call had been done before, this is its stored answer",
     "WWW-Authenticate": "Bearer",
+    "X-Nexus-Stale": "Not as fresh as promised, because databases are away: the answer may be so many seconds old",
+    "X-Nexus-Written": "What the answer has made or seen, as a place in the database's log; sent back with a later "
+    "call, no answer is older (see docs/guide/clients.md). Only where there are replicas",
     "X-Request-ID": "The request in our logs; the same as trace_id in a problem document",
 }
 _ALWAYS: Final = ("ETag", "Location", "WWW-Authenticate", "X-Request-ID")
@@ -114,7 +117,8 @@ def _header_names(method: str, status: int, operation: dict[str, Any]) -> list[s
     if status < 400:
         names += ["RateLimit", "RateLimit-Policy"]
         names += ["ETag"] if status != 204 and is_resource else []
-        names += ["Idempotent-Replayed"] if method != "get" else []
+        names += ["Idempotent-Replayed"] if method != "get" else ["X-Nexus-Stale"]
+        names.append("X-Nexus-Written")
     if status == 201 and is_resource:
         names.append("Location")
     if status == 401:

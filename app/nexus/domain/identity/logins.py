@@ -13,7 +13,7 @@ from nexus.domain.identity.models import Login, RefreshToken
 from nexus.domain.identity.shapes import Tokens
 from nexus.domain.identity.viewers import verified
 from nexus.domain.users.models import User
-from nexus.kernel import clock, database
+from nexus.kernel import clock, database, stale
 from nexus.kernel.logging import log
 
 REFRESH_LIFETIME: Final = timedelta(days=30)
@@ -47,7 +47,7 @@ def rotate(refresh_token: str) -> Tokens:
         login, now = row.login, clock.now()
         if row.spent_at is not None and now - row.spent_at > GRACE:
             log.warning("refresh_token_reused", login_id=login.pk, user_id=login.user_id)
-            database.in_any_case(partial(end_login, login.pk))
+            database.in_any_case(partial(end_login, login.user_id, login.pk))
             raise InvalidRefreshToken("This refresh token was used before. Its login has been ended: log in again.")
         successor = tokens.successor_of(refresh_token)
         if row.spent_at is None:
@@ -58,16 +58,18 @@ def rotate(refresh_token: str) -> Tokens:
         return _pair(login, login.user, successor)
 
 
-def end_login(login_id: int) -> None:
-    """Ends one login: its tokens are worth nothing from now on."""
+def end_login(user_id: int, login_id: int) -> None:
+    """Ends one login of a user: its tokens are worth nothing from now on."""
     Login.objects.filter(pk=login_id, ended_at=None).update(ended_at=clock.now())
     _after_commit(partial(verified.forget, login_id=login_id))
+    stale.end(user_id)
 
 
 def end_logins_of(user_id: int) -> None:
     """Ends every login of a user."""
     Login.objects.filter(user_id=user_id, ended_at=None).update(ended_at=clock.now())
     _after_commit(partial(verified.forget, user_id=user_id))
+    stale.end(user_id)
 
 
 def _store(login: Login, refresh_token: str) -> None:

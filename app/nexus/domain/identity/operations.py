@@ -83,10 +83,10 @@ def refresh_tokens(*, actor: Viewer, refresh_token: str) -> Tokens:
 @operation(NotAuthenticated, for_unconfirmed=True)
 def log_out(*, actor: Viewer) -> None:
     """Ends the login of the actor's access token."""
-    actor.must_be_known()
+    user_id = actor.must_be_known()
     if actor.login_id is not None:
         with database.atomic():
-            logins.end_login(actor.login_id)
+            logins.end_login(user_id, actor.login_id)
 
 
 @operation(InvalidInput, for_unconfirmed=True)

@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.conf import settings
-from django.db import connection
 
 from nexus.domain.instance.shapes import InstanceShape, Limits, Statistics
+from nexus.kernel import nodes
 from nexus.kernel.pages import LIMIT_MAX
 from nexus.kernel.use_cases import query
 from nexus.kernel.viewer import Viewer
@@ -49,7 +49,7 @@ def statistics() -> Statistics:
 
 def _count(model: str, **alive: object) -> int:
     rows = apps.get_model("nexus", model)._default_manager
-    with connection.cursor() as cursor:
+    with nodes.cursor() as cursor:
         cursor.execute("SELECT reltuples FROM pg_class WHERE oid = to_regclass(%s)", [rows.model._meta.db_table])
         (estimate,) = cursor.fetchone() or (0,)
     # Counting reads the whole table; nobody needs the last digit of a large number.

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Final
 
-from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from nexus.domain.notifications.models import Inbox, Notification, NotificationActor
@@ -12,6 +11,7 @@ from nexus.domain.posts.models import Post
 from nexus.domain.posts.queries import visible_posts
 from nexus.domain.users.models import User
 from nexus.domain.users.queries import profiles
+from nexus.kernel import nodes
 from nexus.kernel.errors import InvalidCursor, NotAuthenticated
 from nexus.kernel.pages import Cursor, Page, PageRequest, page_of
 from nexus.kernel.use_cases import query
@@ -91,7 +91,7 @@ def _actors(viewer: Viewer, notification_ids: Sequence[int]) -> dict[int, tuple[
     rows = NotificationActor.objects.filter(notification__in=notification_ids, actor__in=visible)
     sql, parameters = rows.order_by().values("notification_id", "actor_id", "id").query.sql_with_params()
     found: dict[int, tuple[list[int], int]] = {}
-    with connection.cursor() as cursor:
+    with nodes.cursor() as cursor:
         cursor.execute(
             "SELECT notification_id, actor_id, total FROM ("  # noqa: S608  # what is put in is Django's own statement
             " SELECT notification_id, actor_id, id,"

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any, Final
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db import connection
 from django.db.models import OuterRef, QuerySet
 
 from nexus.domain.posts.models import Like, Post, Visibility
@@ -13,6 +12,7 @@ from nexus.domain.posts.shapes import Mention, PostFlags, PostShape, ThreadShape
 from nexus.domain.users import queries as users
 from nexus.domain.users.models import User
 from nexus.domain.users.shapes import UserShape
+from nexus.kernel import nodes
 from nexus.kernel.errors import InvalidCursor, NotFound
 from nexus.kernel.ids import made_at
 from nexus.kernel.pages import Cursor, Page, PageRequest, next_cursor, page_of, prev_cursor
@@ -171,7 +171,7 @@ def _empty_place(post_id: int, reply_to_id: int | None) -> PostShape:
 
 def _chain_to(post_id: int) -> list[tuple[int, int | None]]:
     """The ids of the post and of what it answers, oldest first, each with the id of what it answers itself."""
-    with connection.cursor() as cursor:
+    with nodes.cursor() as cursor:
         cursor.execute(
             """
             WITH RECURSIVE chain (id, reply_to_id, height) AS (

@@ -6,13 +6,11 @@ Each is flat: what it reads grows with the size of the page and with the number 
 from collections.abc import Sequence
 from typing import Final
 
-from django.db import connection
-
 from nexus.domain.posts.models import Hashtag, Post, PostHashtag, Visibility
 from nexus.domain.timelines import feeds
 from nexus.domain.timelines.feeds import Feed, Stretch
 from nexus.domain.timelines.spans import Span
-from nexus.kernel import redis
+from nexus.kernel import nodes, redis, replicas
 from nexus.kernel.errors import NotAuthenticated
 from nexus.kernel.ids import MAX_ID
 
@@ -96,7 +94,7 @@ def followed(reader_id: int, span: Span, count: int) -> Sequence[int]:
     """What `home` is without Redis, in one statement."""
     parts = _UP if span.is_upward else _DOWN
     end = MAX_ID if span.is_upward else 0
-    with connection.cursor() as cursor:
+    with nodes.cursor() as cursor:
         cursor.execute(_FOLLOWED.format(**parts), {**_values(reader_id, span, count), "end": end})
         return [post_id for (post_id,) in cursor.fetchall()]
 
@@ -104,7 +102,7 @@ def followed(reader_id: int, span: Span, count: int) -> Sequence[int]:
 def _reader(reader_id: int, span: Span, count: int) -> tuple[int, list[int]]:
     """The epoch of the reader's feed, and the ids that no feed has."""
     order = (_UP if span.is_upward else _DOWN)["order"]
-    with connection.cursor() as cursor:
+    with nodes.cursor() as cursor:
         cursor.execute(_READER.format(order=order), _values(reader_id, span, count))
         row = cursor.fetchone()
     if row is None:
@@ -122,7 +120,10 @@ def _build(feed: Feed) -> bool:
     token = feeds.begin(feed)
     if token is None:
         return False
-    ids = followed(feed.reader_id, Span(), feeds.BUILT_SIZE)
+    # A post is there already, or is pushed from now on: this holds for the primary, not for a replica that is behind.
+    ids = replicas.of_primary(lambda: followed(feed.reader_id, Span(), feeds.BUILT_SIZE))
+    if ids is None:
+        return False
     feeds.finish(feed, token, ids, mark=ids[-1] if len(ids) == feeds.BUILT_SIZE else 0)
     return True
 

@@ -28,7 +28,7 @@ def author() -> User:
 @pytest.fixture
 def client(author: User, monkeypatch: pytest.MonkeyPatch) -> Client:
     """Requests by `author`: what a token is worth is tested with identity."""
-    monkeypatch.setattr("nexus.api.rest.endpoints.viewer_from", lambda request: Viewer(user_id=author.id))
+    monkeypatch.setattr("nexus.api.rest.endpoints.viewer_from", lambda request, for_write: Viewer(user_id=author.id))
     return Client(raise_request_exception=False)
 
 
