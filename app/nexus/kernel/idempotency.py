@@ -112,14 +112,17 @@ def once(key: Key | None, operation: Callable[[], T], render: Callable[[T], Answ
             return database.in_transaction(lambda: render(operation()), is_repeatable=False)
         # Whoever holds the key is about to end: a worker that died is missed by Postgres within a moment.
         still_running = (IdempotencyInProgress,)
-        return database.in_transaction(
+        answer = database.in_transaction(
             lambda: _keyed(key, operation, render), is_repeatable=True, again_on=still_running
         )
     except Undo as undo:
         return undo.answer
+    if answer is None:
+        raise IdempotencyAnswerExpired  # only now: it says that the call was done, and that has been confirmed
+    return answer
 
 
-def _keyed(key: Key, operation: Callable[[], T], render: Callable[[T], Answer]) -> Answer:
+def _keyed(key: Key, operation: Callable[[], T], render: Callable[[T], Answer]) -> Answer | None:
     now = clock.now()
     if not _claim(key, now):
         return _replay(key, now)
@@ -155,8 +158,11 @@ def _claim(key: Key, now: datetime) -> bool:
         raise
 
 
-def _replay(key: Key, now: datetime) -> Answer:
-    """The stored answer. It is an acknowledgement, so it makes a commit of its own that the database must confirm."""
+def _replay(key: Key, now: datetime) -> Answer | None:
+    """The stored answer, None when its time is over.
+
+    Either is an acknowledgement, so it makes a commit of its own that the database must confirm.
+    """
     row = IdempotencyKey.objects.get(principal=key.principal, key_hash=key.hash)
     if bytes(row.request_hash) != key.request_hash:
         raise IdempotencyKeyReused
@@ -167,7 +173,7 @@ def _replay(key: Key, now: datetime) -> Answer:
         try:
             body = key.cipher.decrypt(body, ttl=int(SECRET_KEPT.total_seconds()))
         except InvalidToken:
-            raise IdempotencyAnswerExpired from None
+            return None
     headers = {**row.headers, "Idempotent-Replayed": "true"}
     return Answer(row.status, body, headers, row.is_secret)
 

@@ -16,6 +16,7 @@ class Road:
     def __init__(self, to: int | None) -> None:
         self.to = to
         self.requests, self.answers = threading.Event(), threading.Event()
+        self.last_request: bytes | None = None
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = int(self._listener.getsockname()[1])
         self._sockets: list[socket.socket] = []
@@ -30,6 +31,10 @@ class Road:
         """Accepts, and passes nothing on in either direction: link down, kill -9 of the machine, SIGSTOP."""
         self.requests.clear()
         self.answers.clear()
+
+    def lose_the_answer_to(self, request: bytes) -> None:
+        """The server gets this request, and from then on nobody hears from it."""
+        self.last_request = request
 
     def lead(self, to: int | None) -> None:
         """Ends what there is and leads new connections there; None: each is closed at once."""
@@ -73,6 +78,9 @@ class Road:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
                 gate.wait()
+                if gate is self.requests and self.last_request and self.last_request in data:
+                    self.last_request = None
+                    self.answers.clear()
                 target.sendall(data)
             gate.wait()
             target.shutdown(socket.SHUT_WR)

@@ -113,7 +113,7 @@ def test_a_commit_whose_answer_never_comes_is_given_up_and_its_outcome_is_called
 ) -> None:
     def write_and_lose_the_answer() -> None:
         effect()()
-        road.answers.clear()
+        road.lose_the_answer_to(b"COMMIT")
 
     with database.time_budget(1), pytest.raises(OutcomeUnknown):
         database.in_transaction(write_and_lose_the_answer, is_repeatable=False)
