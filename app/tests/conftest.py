@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 
 from local.postgres import Standby
-from nexus.kernel import database, redis, replicas, stale, use_cases
+from nexus.kernel import database, redis, replicas, restraint, stale, use_cases
 from tests.standby import Replica, joined, streaming
 
 _atomic = database.atomic
@@ -81,8 +81,8 @@ def _standby(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture
 def replica(_standby: Standby, transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Replica]:
     """A test with it has a replica of the database, which has replayed everything when the test begins."""
-    monkeypatch.setattr(replicas, "_rest", replicas._Rest())
-    monkeypatch.setattr(replicas, "_budget", replicas._Budget())
+    monkeypatch.setattr(replicas, "_rest", restraint.Rest())
+    monkeypatch.setattr(replicas, "_budget", restraint.Budget())
     monkeypatch.setattr(stale, "_renewals", stale._Renewals())
     with joined(_standby) as found:
         yield found

@@ -40,5 +40,5 @@ def tell(response: HttpResponseBase, caller: Caller) -> None:
                 httponly=True,
                 samesite="Strict",
             )
-    if caller.stale_s is not None:
+    if caller.stale_s is not None and not caller.has_written:
         response[STALE] = str(caller.stale_s)

@@ -6,7 +6,6 @@ and is not late; the route to it is a load balancer, so a new connection may fin
 
 import math
 import random
-import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -18,14 +17,12 @@ from nexus.kernel import database, metrics, nodes, replication, stale, waiting, 
 from nexus.kernel.errors import DomainError, NotAuthenticated, NotFound
 from nexus.kernel.nodes import PRIMARY, REPLICA
 from nexus.kernel.replication import Behind, Refused
+from nexus.kernel.restraint import Budget, Rest
 
 T = TypeVar("T")
 
 FIRST_S: Final = 0.25
 SECOND_S: Final = 0.5
-_BUDGET: Final = 0.1
-_BUDGET_MAX: Final = 10.0
-_REST_S: Final = 1.0
 # The proxy gives up a first try of a read after two seconds.
 _PERSIST_S: Final = 1.2
 _FAILURES: Final = (DatabaseError, InterfaceError)
@@ -120,7 +117,8 @@ class _Reading(Generic[T]):
         except _FAILURES as error:
             if not is_worth_another(error):
                 raise
-            connections[PRIMARY].close()
+            if database.is_wrong_node(error):
+                connections[PRIMARY].close()
             if self._doubtful is not None:
                 return self._doubtful()  # nobody can tell better
             return self._of_last_resort(error)
@@ -146,9 +144,10 @@ class _Reading(Generic[T]):
         begun_at = time.time()
         needed = self._caller.needed
         with nodes.reading_from(REPLICA), waiting.each(seconds):
-            replication.wait_for(needed, replication.usable())
+            state = replication.usable()
+            _rest.end()
+            replication.wait_for(needed, state)
             answer = self._answer(begun_at)
-        _rest.end()
         self._saw(REPLICA)
         metrics.READS.labels(name).inc()
         return answer
@@ -250,52 +249,5 @@ def _leave(error: BaseException) -> bool:
     return True
 
 
-class _Budget:
-    """Second tries: one for ten reads, and some at once. Where all replicas are slow, they would only add to it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._left = _BUDGET_MAX
-
-    def earn(self) -> None:
-        """One more read."""
-        with self._lock:
-            self._left = min(self._left + _BUDGET, _BUDGET_MAX)
-
-    def spend(self) -> bool:
-        """Whether a second try may be made."""
-        with self._lock:
-            if self._left < 1:
-                return False
-            self._left -= 1
-            return True
-
-
-class _Rest:
-    """When no replica answered, this process leaves them alone for a moment; then one read tries for all."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._until = 0.0
-
-    def is_over(self) -> bool:
-        """Whether to try a replica."""
-        if not self._until:
-            return True
-        with self._lock:
-            if time.monotonic() < self._until:
-                return False
-            self._until = time.monotonic() + _REST_S
-            return True
-
-    def begin(self) -> None:
-        """Nobody answered."""
-        self._until = time.monotonic() + _REST_S * random.uniform(0.5, 1.0)
-
-    def end(self) -> None:
-        """Somebody did."""
-        self._until = 0.0
-
-
-_budget: Final = _Budget()
-_rest: Final = _Rest()
+_budget: Final = Budget()
+_rest: Final = Rest()

@@ -77,6 +77,7 @@ def latest() -> State:
     connection = connections[REPLICA]
     known = _known.of(connection)
     if known is not None and time.monotonic() - known.asked_at < ASKED_S:
+        _needs_no_check(connection)
         return known
     if connection.connection is None:
         return ask(connection)
@@ -101,7 +102,7 @@ def wait_for(place: int, state: State) -> State:
 
 def ask(connection: BaseDatabaseWrapper) -> State:
     """One round trip, which also tells that the connection is well."""
-    connection.health_check_done = True  # type: ignore[attr-defined]  # Django's own, which the stubs leave out
+    _needs_no_check(connection)
     with connection.cursor() as cursor:
         cursor.execute(_STATE)
         is_replica, place, lag_s = cursor.fetchone()
@@ -112,6 +113,11 @@ def ask(connection: BaseDatabaseWrapper) -> State:
             metrics.REPLICATION_LAG.set(state.lag_s)
         _known.remember(connection, state)
     return state
+
+
+def _needs_no_check(connection: BaseDatabaseWrapper) -> None:
+    """Django would ask whether the connection is well, once in each request: one round trip more."""
+    connection.health_check_done = True  # type: ignore[attr-defined]  # its own, which the stubs leave out
 
 
 class _Known(threading.local):

@@ -16,7 +16,7 @@ from nexus.domain.identity.models import Login
 from nexus.domain.identity.operations import log_out
 from nexus.domain.users import queries as users
 from nexus.domain.users.models import User
-from nexus.kernel import database, metrics, nodes, redis, replicas, replication, stale, written
+from nexus.kernel import database, metrics, nodes, redis, replicas, replication, restraint, stale, written
 from nexus.kernel.errors import NotFound
 from nexus.kernel.nodes import PRIMARY, REPLICA
 from nexus.kernel.viewer import ANONYMOUS, Viewer
@@ -157,7 +157,7 @@ def test_without_a_replica_the_primary_answers_and_replicas_are_left_alone_for_a
 
 
 def test_second_tries_have_a_budget(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replicas, "_REST_S", 0.0)
+    monkeypatch.setattr(restraint, "_REST_S", 0.0)
     tries = []
 
     def fail_at_replicas() -> str:
