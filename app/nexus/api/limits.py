@@ -11,7 +11,7 @@ from django.conf import settings
 from limits import RateLimitItemPerSecond
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
-from redis import Redis
+from redis import ConnectionPool
 
 from nexus.kernel import metrics, redis
 from nexus.kernel.errors import RateLimited
@@ -60,7 +60,7 @@ def count(policy: Policy, *, viewer: Viewer, address: str) -> Standing | None:
     quota, window_s = settings.NEXUS.rate_limit_credentials if policy == "credentials" else settings.NEXUS.rate_limit
     who = f"u{viewer.user_id}" if viewer.user_id and policy == "default" else f"a{network(address)}"
     item = RateLimitItemPerSecond(quota, window_s, namespace="limit")
-    counted = redis.attempt("limits", lambda client: _hit(_shared(client), item, policy, who), None)
+    counted = redis.attempt("limits", lambda client: _hit(_shared(client.connection_pool), item, policy, who), None)
     if counted is None:
         if policy == "default":
             return None
@@ -83,8 +83,8 @@ def _hit(
 
 
 @lru_cache(maxsize=1)
-def _shared(client: "Redis") -> SlidingWindowCounterRateLimiter:
-    return SlidingWindowCounterRateLimiter(RedisStorage("redis://", connection_pool=client.connection_pool))
+def _shared(pool: "ConnectionPool") -> SlidingWindowCounterRateLimiter:
+    return SlidingWindowCounterRateLimiter(RedisStorage("redis://", connection_pool=pool))
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 from kombu import Queue
 
+from nexus.config import broker
 from nexus.config.environment import Environment
 from nexus.config.reactions import QUEUES, Reaction
 from nexus.config.schedule import every_reaction
@@ -23,29 +24,11 @@ BUDGET_S: Final = 15.0
 _LIFE_S: Final = 2.0
 
 
-def transport_options(url: str) -> dict[str, Any]:
-    """Nothing that has to do with the broker waits without an end."""
-    if url.startswith("amqp"):
-        # In py-amqp: a publication is done when the broker has confirmed it.
-        return {"confirm_publish": True, "read_timeout": 5, "write_timeout": 5, "connect_timeout": 2, "max_retries": 1}
-    return {
-        # A backstop: the outbox sends again long before.
-        "visibility_timeout": 90,
-        "socket_connect_timeout": 1,
-        "socket_timeout": 5,
-        "socket_keepalive": True,
-        # A consumer that hangs on a dead connection is noticed within 1 + 2 x 5 s instead of 51.
-        "health_check_interval": 5,
-        "max_retries": 1,
-        "interval_start": 0,
-        "queue_order_strategy": "round_robin",
-    }
-
-
-app = Celery("nexus", fixups=[], set_as_current=True)  # Django's fixup connects to the database anew for each task
+# Django's fixup connects to the database anew for each task.
+app = Celery("nexus", amqp=broker.Amqp, fixups=[], set_as_current=True)
 app.conf.update(
-    broker_url=settings.BROKER_URL,
-    broker_transport_options=transport_options(settings.BROKER_URL),
+    broker_url=broker.address(settings.BROKER_URL),
+    broker_transport_options=broker.options(settings.BROKER_URL),
     broker_connection_timeout=2,
     broker_connection_retry=True,
     broker_connection_retry_on_startup=True,
@@ -165,6 +148,7 @@ class ShowLife(bootsteps.StartStopStep):
 
 
 app.steps["worker"].add(ShowLife)
+app.steps["consumer"].add(broker.FollowMaster)
 
 
 @signals.setup_logging.connect(weak=False)

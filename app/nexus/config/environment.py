@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from nexus.kernel import sentinel
+
 PREFIX: Final = "NEXUS_"
 _REQUIRED: Final = object()
 
@@ -57,6 +59,17 @@ def _url(*schemes: str, empty: bool = False) -> Callable[[str], str]:
             raise ValueError(f"must be a URL that starts with {' or '.join(s + '://' for s in schemes)}")
         _ = parts.port  # raises ValueError for a port that is no number
         return value
+
+    return parse
+
+
+def _redis(*others: str) -> Callable[[str], str]:
+    plain = _url("redis", "rediss", sentinel.SCHEME, *others, empty=True)
+
+    def parse(value: str) -> str:
+        if sentinel.is_sentinel(value):
+            return sentinel.Group.of(value).url
+        return plain(value)
 
     return parse
 
@@ -131,11 +144,14 @@ class Environment:
         secret=True,
     )
     redis_url: str = _variable(
-        _url("redis", "rediss", empty=True), "Redis for caches, timelines, limits, live; empty: none", "", secret=True
+        _redis(),
+        f"Redis for caches, timelines, limits, live: redis://host:6379/0 or {sentinel.FORM}; empty: none",
+        "",
+        secret=True,
     )
     broker_url: str = _variable(
-        _url("redis", "rediss", "amqp", "amqps", empty=True),
-        "Queue between relay and worker; empty: NEXUS_REDIS_URL with database 1",
+        _redis("amqp", "amqps"),
+        "Queue between relay and worker: Redis in these forms, or amqp://; empty: NEXUS_REDIS_URL with database 1",
         "",
         secret=True,
     )

@@ -12,6 +12,7 @@ import kombu
 from django.db import DatabaseError, InterfaceError, connection
 from kombu.exceptions import OperationalError as BrokerError
 
+from nexus.config.broker import leave_former_master
 from nexus.config.celery import TASKS, app
 from nexus.config.reactions import QUEUES, REACTIONS
 from nexus.config.schedule import SCHEDULE, every_reaction
@@ -30,6 +31,7 @@ LOOK_AT_QUEUES_S: Final = 0.5
 LOOK_AT_SCHEDULE_S: Final = 1.0
 MEASURE_S: Final = 5.0
 PAUSE_MAX_S: Final = 3.0
+BROKER_PAUSE_MAX_S: Final = 1.0
 
 
 class Relay:
@@ -157,7 +159,7 @@ class BrokerQueues:
         metrics.BROKER_ERRORS.inc()
         log.warning("relay_broker_unavailable", error=str(error).strip())
         self.close()
-        self._pause = min(self._pause * 2, PAUSE_MAX_S)
+        self._pause = min(self._pause * 2, BROKER_PAUSE_MAX_S)
         self._look_at = time.monotonic() + self._pause
 
     def close(self) -> None:
@@ -169,6 +171,7 @@ class BrokerQueues:
     def _look(self) -> None:
         self._connection = self._connection or app.connection_for_write()
         channel: Any = self._connection.default_channel
+        leave_former_master(channel)
         for queue in app.amqp.queues.values():
             _name, size, _consumers = channel.queue_declare(queue.name, durable=True, auto_delete=False)
             self._sizes[queue.name] = size

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from environ import Env
 
 from nexus.config.environment import load_or_exit
+from nexus.kernel import sentinel
 
 NEXUS: Final = load_or_exit()
 APP_DIR: Final = Path(__file__).resolve().parents[2]
@@ -103,24 +104,29 @@ if NEXUS.database_replica_url:
     DATABASES["replica"] = database(NEXUS.database_replica_url, statement_timeout_ms=500)
 DATABASE_ROUTERS = ["nexus.kernel.nodes.Router"]
 
-_REDIS_OPTIONS: Final = {
-    "socket_connect_timeout": 0.3,
-    "socket_timeout": 0.5,
-    "SOCKET_CONNECT_TIMEOUT": 0.3,
-    "SOCKET_TIMEOUT": 0.5,
-    "IGNORE_EXCEPTIONS": True,
-}
-CACHES: dict[str, dict[str, Any]] = {
-    "default": {
-        "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": NEXUS.redis_url,
-        "KEY_PREFIX": "cache",
-        "OPTIONS": _REDIS_OPTIONS,
+
+def caches(redis_url: str) -> dict[str, dict[str, Any]]:
+    """CACHES: Redis, where nobody waits for long, or nothing."""
+    if not redis_url:
+        return {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+    return {
+        "default": {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": [redis_url],  # django-redis would split a string at its commas
+            "KEY_PREFIX": "cache",
+            "OPTIONS": {
+                "SOCKET_CONNECT_TIMEOUT": 0.3,
+                "SOCKET_TIMEOUT": 0.5,
+                "CONNECTION_POOL_KWARGS": sentinel.KEEPALIVE,
+                "CONNECTION_FACTORY": "nexus.kernel.redis.ConnectionFactory",
+                "IGNORE_EXCEPTIONS": True,
+            },
+        }
     }
-    if NEXUS.redis_url
-    else {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
-}
-BROKER_URL: Final = NEXUS.broker_url or (NEXUS.redis_url.rsplit("/", 1)[0] + "/1" if NEXUS.redis_url else "")
+
+
+CACHES = caches(NEXUS.redis_url)
+BROKER_URL: Final = NEXUS.broker_url or (sentinel.with_database(NEXUS.redis_url, 1) if NEXUS.redis_url else "")
 
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 # OWASP's parameters (19 MiB, t=2, p=1); Django's own cost ten times the CPU.

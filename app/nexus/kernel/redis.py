@@ -1,24 +1,34 @@
 """Redis, which holds only what can be rebuilt: every caller says what it does without."""
 
+import copy
+import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import django_redis.pool
 from django.conf import settings
 from django_redis import get_redis_connection
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
+from redis.sentinel import Sentinel, SentinelConnectionPool
 
-from nexus.kernel import metrics
+from nexus.kernel import metrics, sentinel
 from nexus.kernel.logging import log
 
 if TYPE_CHECKING:
     import redis
+    from redis.connection import Connection
 
 T = TypeVar("T")
 
-# After a failure this process does not wait for Redis again for so long; then one call tries.
+# After a failure this process does not wait for Redis again for so long; then one call tries, and the others go on
+# without until it has succeeded.
 _PAUSE_S: Final = 1.0
 _blocked_until = 0.0
+_is_doubtful = False
+_turn: Final = threading.Lock()
 
 
 def client() -> "redis.Redis":
@@ -34,13 +44,93 @@ def is_blocked() -> bool:
 
 def attempt(purpose: str, run: Callable[["redis.Redis"], T], default: T) -> T:
     """`run(client)`, or `default` when Redis is switched off, away or too slow."""
-    global _blocked_until
-    if is_blocked():
+    if is_blocked() or (_is_doubtful and not _is_our_turn()):
         return default
     try:
-        return run(client())
+        answer = run(client())
     except (RedisError, OSError) as error:
-        _blocked_until = time.monotonic() + _PAUSE_S
+        _block()
         metrics.REDIS_ERRORS.labels(purpose).inc()
         log.warning("redis_failed", purpose=purpose, error=str(error))
         return default
+    if _is_doubtful:
+        _unblock()
+    return answer
+
+
+def _block() -> None:
+    global _blocked_until, _is_doubtful
+    _blocked_until = time.monotonic() + _PAUSE_S
+    _is_doubtful = True
+
+
+def _unblock() -> None:
+    global _blocked_until, _is_doubtful
+    _blocked_until = 0.0
+    _is_doubtful = False
+
+
+def _is_our_turn() -> bool:
+    """Of all threads that find the pause over, one tries."""
+    with _turn:
+        if is_blocked():
+            return False
+        _block()
+        return True
+
+
+class ConnectionFactory(django_redis.pool.ConnectionFactory):  # type: ignore[misc]
+    """Connections to the one Redis of the address or, through Sentinels, to whichever is the master now."""
+
+    def get_connection_pool(self, params: dict[str, Any]) -> Any:
+        """A pool for the whole process. No connection of it tries anything twice: who calls goes on without."""
+        if not sentinel.is_sentinel(params["url"]):
+            return super().get_connection_pool(params)
+        group = sentinel.Group.of(params["url"])
+        others = {name: value for name, value in params.items() if name != "url"}
+        return _MasterPool(  # type: ignore[no-untyped-call]
+            group.master, _sentinels(group), db=group.database, **group.credentials, **others, **self.pool_cls_kwargs
+        )
+
+
+class _MasterPool(SentinelConnectionPool):
+    """Leaves a master that is one no longer within a second or two.
+
+    A new connection asks the Sentinels anyway. But a master that was replaced while it lived, or while it hung, goes on
+    believing in itself until a Sentinel tells it so 10 s later, and then loses all that was written to it meanwhile.
+    """
+
+    _look_at = 0.0
+
+    def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> "Connection":
+        """One to the master of about now."""
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + sentinel.LOOK_S
+            try:
+                self.get_master_address()  # type: ignore[no-untyped-call]  # ends idle connections to another one
+            except RedisError:
+                # Without Sentinels, what is connected stays so.
+                self._look_at = now + sentinel.LOOK_AFTER_FAILURE_S
+        return super().get_connection()
+
+
+class _Sentinels(Sentinel):
+    """All that are known, in an order of its own for each question.
+
+    redis-py moves the one that answered to the front by an exchange in the common list; of two threads that do so at
+    once, one can overwrite what the other has moved, and a Sentinel is forgotten for good.
+    """
+
+    def discover_master(self, service_name: str) -> tuple[str, int]:
+        """Where the master is; raises MasterNotFoundError when none of them knows."""
+        asking = copy.copy(self)
+        asking.sentinels = list(self.sentinels)
+        found: tuple[str, int] = Sentinel.discover_master(asking, service_name)  # type: ignore[no-untyped-call]
+        self.sentinels = asking.sentinels
+        return found
+
+
+def _sentinels(group: sentinel.Group) -> _Sentinels:
+    options = {**sentinel.QUICK, **group.sentinel_credentials, "retry": Retry(NoBackoff(), 0)}
+    return _Sentinels(group.sentinels, sentinel_kwargs=options)  # type: ignore[no-untyped-call]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from nexus.config.environment import BadEnvironment, Environment, load, variables
+from nexus.kernel import sentinel
 
 SECRET = "s" * 50
 GOOD: Mapping[str, str] = {
@@ -20,6 +21,7 @@ SECRETS = [
     "SECRET_KEY",
     "JWT_KEYS",
     "DATABASE_URL",
+    "DATABASE_REPLICA_URL",
     "DATABASE_DIRECT_URL",
     "REDIS_URL",
     "BROKER_URL",
@@ -81,14 +83,32 @@ def test_what_has_no_default_must_be_set(name: str) -> None:
         ),
         ("DATABASE_URL", "mysql://db/nexus", "its value must be a URL that starts with postgres:// or postgresql://."),
         ("DATABASE_URL", "postgres://db:port/nexus", "its value Port could not be cast to integer value as 'port'."),
-        ("REDIS_URL", "127.0.0.1:6379", "its value must be a URL that starts with redis:// or rediss://."),
-        ("BROKER_URL", "kafka://k", "its value must be a URL that starts with redis:// or rediss:// or amqp://"),
+        (
+            "REDIS_URL",
+            "127.0.0.1:6379",
+            "its value must be a URL that starts with redis:// or rediss:// or redis+sentinel://.",
+        ),
+        (
+            "BROKER_URL",
+            "kafka://k",
+            "its value must be a URL that starts with redis:// or rediss:// or redis+sentinel:// or amqp:// or amqps://.",
+        ),
+        ("REDIS_URL", "redis+sentinel://a:26379", f"its value must be {sentinel.FORM}, with ?sentinel_password=.. "),
+        ("REDIS_URL", "redis+sentinel:///name/0", f"its value must be {sentinel.FORM}, with ?sentinel_password=.. "),
+        ("REDIS_URL", "redis+sentinel://a/name/zero", f"its value must be {sentinel.FORM}, with "),
+        ("REDIS_URL", "redis+sentinel://a/name/0?db=1", f"its value must be {sentinel.FORM}, with "),
+        ("BROKER_URL", "redis+sentinel://a,b:x/name/0", f"its value must be {sentinel.FORM}: each host is a name or "),
+        ("BROKER_URL", "redis+sentinel://a,,b/name/0", f"its value must be {sentinel.FORM}: each host is a name or "),
         ("EMAIL_URL", "mail.example", "its value must be a URL that starts with smtp:// or smtps:// or file://."),
         ("SENTRY_DSN", "key@sentry.example", "its value must be a URL that starts with https:// or http://."),
     ],
 )
 def test_a_bad_value_is_named_and_explained(name: str, value: str, sentence: str) -> None:
     assert refusal(**{f"NEXUS_{name}": value}).startswith(f"NEXUS_{name}: {sentence}")
+
+
+def test_a_password_where_a_port_was_expected_is_not_shown_either() -> None:
+    assert "hunter2" not in refusal(NEXUS_REDIS_URL="redis+sentinel://user:hunter2/name/0")
 
 
 @pytest.mark.parametrize("name", SECRETS)

@@ -2,24 +2,28 @@
 
 import asyncio
 import random
+import time
 from collections import defaultdict
-from collections.abc import Collection, Coroutine, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from nexus.api import health
-from nexus.kernel import metrics
+from nexus.kernel import metrics, sentinel
 from nexus.kernel.logging import log
 
 _ALIVE: Final = "live:alive"  # a subscription of our own, so that the connection always has one
-_PAUSE_MAX_S: Final = 5.0
-_SILENCE_S: Final = 5.0
+_PAUSE_MAX_S: Final = 1.0
+# After so long without a word Redis is asked for one, and left when none comes in the same time again.
+_SILENCE_S: Final = 1.5
 # A channel rings at most so often: a post that a thousand people like in a second is read twice for each who sees it.
 _REST_S: Final = 0.5
 
@@ -138,22 +142,19 @@ class Hub:
     async def _listen(self) -> None:
         pause = 0.1
         while True:
-            # No retry of its own: after a new connection every stream has to look.
-            client = Redis.from_url(
-                self._url, socket_connect_timeout=1, socket_timeout=_SILENCE_S, retry=Retry(NoBackoff(), 0)
-            )
             try:
-                async with client.pubsub() as pubsub:
+                async with _client(self._url) as client, client.pubsub() as pubsub:
                     await self._connect(pubsub)
                     pause = 0.1
+                    master = _Master(client)
                     while self.is_connected:
                         await self._receive(pubsub)
+                        await master.check()
             except Exception as error:  # whatever it was: without this loop nobody would hear anything again
                 metrics.REDIS_ERRORS.labels("live").inc()
                 log.warning("live_hub_disconnected", error=str(error) or type(error).__name__)
             finally:
                 self._pubsub = None
-                await client.aclose()
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, _PAUSE_MAX_S)
 
@@ -194,3 +195,43 @@ class Hub:
             await asyncio.sleep(0.25)
         for mailbox in set().union(*self._mailboxes.values()):
             mailbox.close()
+
+
+@asynccontextmanager
+async def _client(url: str) -> AsyncIterator["Redis"]:
+    """Of one connection, which tries nothing again by itself: after a new one every stream has to look."""
+    no_retry = Retry(NoBackoff(), 0)
+    options = {"socket_connect_timeout": 1, "socket_timeout": _SILENCE_S, **sentinel.KEEPALIVE, "retry": no_retry}
+    if not sentinel.is_sentinel(url):
+        async with aclosing(Redis.from_url(url, **options)) as client:
+            yield client
+        return
+    group = sentinel.Group.of(url)
+    asked = {**sentinel.QUICK, **group.sentinel_credentials, "retry": no_retry}
+    sentinels = Sentinel(  # type: ignore[no-untyped-call]
+        group.sentinels, sentinel_kwargs=asked, **group.credentials, **options
+    )
+    async with aclosing(sentinels), aclosing(sentinels.master_for(group.master, db=group.database)) as client:
+        yield client
+
+
+class _Master:
+    """The server that was the master when we connected: nobody publishes at it any more when another one is."""
+
+    def __init__(self, client: "Redis") -> None:
+        self._pool = client.connection_pool
+        self._address = getattr(self._pool, "master_address", None)
+        self._look_at = time.monotonic() + sentinel.LOOK_S
+
+    async def check(self) -> None:
+        """Asks the Sentinels now and then; raises ConnectionError when they name another one."""
+        if not isinstance(self._pool, SentinelConnectionPool) or time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + sentinel.LOOK_S
+        try:
+            address = await self._pool.get_master_address()  # type: ignore[no-untyped-call]
+        except RedisError:
+            self._look_at = time.monotonic() + sentinel.LOOK_AFTER_FAILURE_S
+            return
+        if address != self._address:
+            raise RedisConnectionError("another Redis is the master now")
