@@ -41,7 +41,7 @@ psql: .python ## SQL on the database of the running Nexus
 
 # ---- Proving ----
 
-.PHONY: test lint types fuzz bench
+.PHONY: test lint types fuzz bench lab drill
 test: .environment-test ## Everything: style, types, contracts, tests with real servers
 	@exec $(V)/python -m local.test
 
@@ -57,6 +57,13 @@ fuzz: .environment-test ## The API under thousands of generated requests; MINUTE
 bench: .environment ## What a request costs, beside a bare Django view
 	@PYTHONPATH=.:app exec $(V)/python -m bench
 
+lab: .environment-lab ## The laboratory, to play with; Ctrl-C ends it
+	@PYTHONPATH=.:app exec $(V)/python -m drills.lab
+
+NAME =
+drill: .environment-lab ## Every promise of availability put to the proof; NAME=primary-killed RUNS=5
+	@PYTHONPATH=.:app exec $(V)/python -m drills $(NAME)
+
 # ---- Changing ----
 
 .PHONY: generate format lock clean
@@ -64,7 +71,7 @@ generate: .python ## Write contracts, error pages and the data model from the co
 	@exec $(V)/python -m local.test generate
 
 format: .python ## Bring the code into its layout
-	@cd app && ../$(V)/ruff check --fix --quiet . ../local ../haproxy; ../$(V)/ruff format . ../local ../haproxy
+	@cd app && ../$(V)/ruff check --fix --quiet . ../local ../haproxy ../drills; ../$(V)/ruff format . ../local ../haproxy ../drills
 
 lock: .python ## Resolve requirements*.in into the locks; UPGRADE=1 takes newer versions
 	@$(LOCK) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
@@ -73,13 +80,16 @@ lock: .python ## Resolve requirements*.in into the locks; UPGRADE=1 takes newer 
 
 clean: ## Remove the virtual environment and all caches; data stay
 	@rm -rf .venv .*_cache app/.*_cache .hypothesis app/.hypothesis
-	@find app local haproxy -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find app local haproxy drills -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- What the targets need; each is a moment when it is there already ----
 
-.PHONY: .packages .packages-test .python .environment .environment-test
+.PHONY: .packages .packages-lab .packages-test .python .environment .environment-lab .environment-test
 .packages:
 	@local/packages run
+
+.packages-lab:
+	@local/packages lab
 
 .packages-test:
 	@local/packages test
@@ -88,6 +98,9 @@ clean: ## Remove the virtual environment and all caches; data stay
 	@PYTHON="$(PYTHON)" local/python
 
 .environment: .packages
+	@PYTHON="$(PYTHON)" local/python
+
+.environment-lab: .packages-lab
 	@PYTHON="$(PYTHON)" local/python
 
 .environment-test: .packages-test

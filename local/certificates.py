@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +23,14 @@ class Certificate:
     ca: Path
 
 
-def certificate(directory: Path) -> Certificate:
-    """The one in the directory, or a new one of a new authority, whose key is not kept."""
+def certificate(directory: Path, addresses: Sequence[str] = ("127.0.0.1", "::1")) -> Certificate:
+    """The one in the directory, or a new one of a new authority, whose key is not kept; for localhost and addresses."""
     made = Certificate(pem=directory / "server.pem", ca=directory / "ca.pem")
     if not _is_good(made):
-        _make(made)
+        authority = Authority()
+        made.ca.write_bytes(authority.pem)
+        made.pem.touch(mode=0o600)
+        made.pem.write_bytes(authority.server(addresses))
     return made
 
 
@@ -38,37 +42,49 @@ def _is_good(made: Certificate) -> bool:
     return made.ca.exists() and found.not_valid_after_utc - RENEW_BEFORE > datetime.datetime.now(datetime.UTC)
 
 
-def _make(made: Certificate) -> None:
-    authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    authority_name = x509.Name.from_rfc4514_string("CN=Nexus on this machine")
-    subject_key = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
-    authority = (
-        _builder(authority_name, authority_name, authority_key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_only_signs_certificates(), critical=True)
-        .add_extension(subject_key, critical=False)
-        .sign(authority_key, hashes.SHA256())
-    )
-    names: list[x509.GeneralName] = [
-        x509.DNSName("localhost"),
-        *(x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")),
-    ]
-    server = (
-        _builder(x509.Name.from_rfc4514_string("CN=localhost"), authority_name, key.public_key())
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(subject_key), critical=False)
-        .sign(authority_key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    made.ca.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
-    made.pem.touch(mode=0o600)
-    made.pem.write_bytes(server.public_bytes(serialization.Encoding.PEM) + private)
+class Authority:
+    """Signs certificates as long as it is there."""
+
+    def __init__(self) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name.from_rfc4514_string("CN=Nexus on this machine")
+        self._key_id = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
+
+    @property
+    def pem(self) -> bytes:
+        """What clients trust."""
+        authority = (
+            _builder(self._name, self._name, self._key.public_key(), LIFETIME)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_only_signs_certificates(), critical=True)
+            .add_extension(self._key_id, critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+        return authority.public_bytes(serialization.Encoding.PEM)
+
+    def server(self, addresses: Sequence[str], lifetime: datetime.timedelta = LIFETIME) -> bytes:
+        """A certificate for localhost and these addresses, and its key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        names: list[x509.GeneralName] = [
+            x509.DNSName("localhost"),
+            *(x509.IPAddress(ipaddress.ip_address(address)) for address in addresses),
+        ]
+        server = (
+            _builder(x509.Name.from_rfc4514_string("CN=localhost"), self._name, key.public_key(), lifetime)
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(self._key_id), critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        return server.public_bytes(serialization.Encoding.PEM) + private
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, lifetime: datetime.timedelta
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -77,7 +93,7 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + LIFETIME)
+        .not_valid_after(now + lifetime)
     )
 
 
