@@ -16,7 +16,8 @@ CONNECT_S: Final = 1.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0
 _IN_PROGRESS: Final = "idempotency_in_progress"
 # What says for certain that nothing was done; any other error of a write may hide an effect.
-_NOT_DONE: Final = frozenset({"unavailable", "rate_limited", "not_found", "not_authenticated", "invalid_input"})
+_NOT_DONE: Final = frozenset({"rate_limited", "not_found", "not_authenticated", "invalid_input"})
+_UNAVAILABLE: Final = "unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,13 @@ class Try:
         """Whether the guide says to send it again."""
         return self.status is None or self.status == 429 or self.status >= 500 or self.code == _IN_PROGRESS
 
-    @property
-    def may_be_done(self) -> bool:
-        """Whether a write may have had its effect all the same."""
-        return self.was_sent and self.code not in _NOT_DONE
+    def may_be_done(self, *, is_keyed: bool) -> bool:
+        """Whether a write may have had its effect all the same.
+
+        The proxy repeats a keyed one at another replica: "unavailable" is then the answer to the last of several tries.
+        """
+        is_sure = self.code in _NOT_DONE or (self.code == _UNAVAILABLE and not is_keyed)
+        return self.was_sent and not is_sure
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class Client:
             last = self._try(method, path, body, key, deadline)
             heard.append(last.code or str(last.status))
             is_good = last.is_good and not (is_write and last.status == 404)
-            may_be_done = may_be_done or (not is_good and last.may_be_done)
+            may_be_done = may_be_done or (not is_good and last.may_be_done(is_keyed=key is not None))
             pause = _pause(last, attempts)
             has_time = time.monotonic() + pause < deadline
             if is_good or not (self._retries and last.is_worth_another and has_time):
