@@ -75,7 +75,7 @@ class Client:
 
     def call(self, method: str, path: str, body: object = None, *, key: str | None = None) -> Outcome:
         """Sends it until it has a good answer or the patience is over."""
-        is_write = key is not None or (method not in ("GET", "HEAD") and path != "/graphql")
+        is_write = method != "GET"
         started = time.monotonic()
         deadline, attempts, may_be_done, heard = started + PATIENCE_S, 0, False, []
         while True:
