@@ -15,11 +15,12 @@ from health_check.base import HealthCheck
 from health_check.exceptions import ServiceUnavailable
 from health_check.views import HealthCheckView
 
-from nexus.kernel import nodes, replicas
+from nexus.kernel import database, nodes, replicas
 from nexus.kernel.schema import missing_migrations
 
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 
+_LOOK_S: Final = 2.0
 # One byte that gunicorn's master shares with the workers it forks.
 _draining: Final = mmap.mmap(-1, 1)
 
@@ -71,7 +72,8 @@ class Migrated(HealthCheck):  # type: ignore[misc]
         try:
             # Where there are replicas, a replica of web can start while the primary is away.
             has_replica = nodes.has_replica()
-            missing = replicas.read(missing_migrations, needs_primary=True) if has_replica else missing_migrations()
+            with database.time_budget(_LOOK_S):
+                missing = replicas.read(missing_migrations, needs_primary=True) if has_replica else missing_migrations()
         except (DatabaseError, InterfaceError):
             raise ServiceUnavailable("the database cannot be asked") from None
         finally:

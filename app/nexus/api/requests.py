@@ -3,6 +3,8 @@
 import json
 import time
 from collections.abc import Callable
+from functools import partial
+from socket import MSG_DONTWAIT, MSG_PEEK
 from typing import Any, Final
 
 import orjson
@@ -11,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from nexus.api import freshness
-from nexus.kernel import database, logging, metrics, use_cases
+from nexus.kernel import database, logging, metrics, use_cases, waiting
 from nexus.kernel.errors import Malformed, PayloadTooLarge, UnsupportedMediaType
 
 BODY_MAX: Final = 65_536
@@ -70,6 +72,17 @@ def public_url(path: str) -> str:
     return f"{settings.NEXUS.public_url.rstrip('/')}{path}"
 
 
+def is_client_there(request: HttpRequest) -> bool:
+    """Whether whoever sent the request still waits. HAProxy leaves with its client, or to ask another replica."""
+    client = request.META.get("gunicorn.socket")
+    try:
+        return client is None or client.recv(1, MSG_PEEK | MSG_DONTWAIT) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
 class RequestMiddleware:
     """The outermost middleware of web."""
 
@@ -87,7 +100,12 @@ class RequestMiddleware:
         metrics.REQUESTS_IN_FLIGHT.labels(door).inc()
         status = 500
         try:
-            with database.time_budget(), use_cases.through_door(door), freshness.agreed_with(request) as caller:
+            with (
+                database.time_budget(),
+                waiting.on_behalf_of(partial(is_client_there, request)),
+                use_cases.through_door(door),
+                freshness.agreed_with(request) as caller,
+            ):
                 response = self.get_response(request)
             if caller is not None:
                 freshness.tell(response, caller)

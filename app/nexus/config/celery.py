@@ -16,11 +16,13 @@ from nexus.config.reactions import QUEUES, Reaction
 from nexus.config.schedule import every_reaction
 from nexus.config.state import show_life
 from nexus.kernel import database, deliveries, logging, metrics, use_cases
+from nexus.kernel.errors import OutcomeUnknown
 
 # Below the outbox's lease of 30 s: a task is over, or killed, before its delivery is sent again.
 SOFT_LIMIT_S: Final = 20
 HARD_LIMIT_S: Final = 25
-BUDGET_S: Final = 15.0
+# With what it takes to write down a failure, below the soft limit.
+BUDGET_S: Final = 13.0
 _LIFE_S: Final = 2.0
 
 
@@ -120,7 +122,8 @@ def _react(reaction: Reaction, delivery_id: int) -> str:
 
 def _fail(reaction: Reaction, delivery_id: int, error: Exception, *, is_counted: bool) -> str:
     """Says on the row what happened; if even that cannot be, the end of the lease brings the delivery back."""
-    is_our_fault = not (isinstance(error, DatabaseError | InterfaceError) and database.is_wrong_node(error))
+    is_away = isinstance(error, DatabaseError | InterfaceError) and database.is_wrong_node(error)
+    is_our_fault = not (is_away or isinstance(error, OutcomeUnknown))
     if is_our_fault:
         logging.log.error("reaction_failed", reaction=reaction.name, delivery_id=delivery_id, exc_info=error)
     try:

@@ -17,9 +17,10 @@ from nexus.config.celery import TASKS, app
 from nexus.config.reactions import QUEUES, REACTIONS
 from nexus.config.schedule import SCHEDULE, every_reaction
 from nexus.config.state import show_life
-from nexus.kernel import deliveries, metrics, nodes, replication
+from nexus.kernel import database, deliveries, metrics, nodes, replication
 from nexus.kernel.deliveries import Job
 from nexus.kernel.logging import log
+from nexus.kernel.parking import BREAKER
 from nexus.kernel.schema import missing_migrations
 
 BATCH: Final = 200
@@ -32,6 +33,9 @@ LOOK_AT_SCHEDULE_S: Final = 1.0
 MEASURE_S: Final = 5.0
 PAUSE_MAX_S: Final = 3.0
 BROKER_PAUSE_MAX_S: Final = 1.0
+DATABASE_PAUSE_S: Final = 1.0
+# A database that falls silent ends a turn long before that; a broker may take some of it.
+TURN_S: Final = 20.0
 
 
 class Relay:
@@ -60,7 +64,10 @@ class Relay:
                     self._stop.wait(IDLE_S)
             except (DatabaseError, InterfaceError) as error:
                 log.warning("relay_database_unavailable", error=str(error).strip())
-                pause = self._after_trouble(pause)
+                connection.close()
+                self._stop.wait(IDLE_S)
+                # As soon as it is back, not after a pause that has grown; and often enough to show life.
+                BREAKER.wait(time.monotonic() + DATABASE_PAUSE_S)
             except Exception:
                 log.exception("relay_failed")
                 pause = self._after_trouble(pause)
@@ -71,9 +78,10 @@ class Relay:
     def turn(self) -> bool:
         """Everything once; whether there is probably more to do."""
         show_life()
-        self._look_at_clock()
-        made = deliveries.make_of_events(self._by_event, BATCH)
-        sent = self._send()
+        with database.time_budget(TURN_S):
+            self._look_at_clock()
+            made = deliveries.make_of_events(self._by_event, BATCH)
+            sent = self._send()
         return made == BATCH or sent == BATCH
 
     def _end(self, number: int, frame: FrameType | None) -> None:

@@ -84,10 +84,10 @@ def database(url: str, *, statement_timeout_ms: int, lock_timeout_ms: int = 1_00
         "OPTIONS": {
             "application_name": "nexus",
             "keepalives": 1,
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
+            "keepalives_idle": 2,
+            "keepalives_interval": 1,
             "keepalives_count": 3,
-            "tcp_user_timeout": 5_000,
+            "tcp_user_timeout": 3_000,
             "options": f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms}"
             " -c idle_in_transaction_session_timeout=15000"
             # A process that was killed while its statement waited for a lock is noticed, and its own locks are freed.

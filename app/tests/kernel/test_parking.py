@@ -241,15 +241,14 @@ def test_after_a_commit_of_unknown_outcome_no_refusal_claims_that_nothing_was_do
     others: list[Future[Answer]] = []
 
     def write_and_lose_the_answer() -> str:
-        road.lose_the_answer_to(b"COMMIT")
-        return effect(name="lost")()
-
-    def go_away() -> None:
+        done = effect(name="lost")()
+        road.to = None  # for new connections
         others.extend(threads.submit(write, number) for number in range(100, 100 + BREAKER.slots))
-        road.lead(None)
         eventually(lambda: BREAKER._parked == BREAKER.slots)
+        road.lose_the_answer_to(b"COMMIT")
+        threading.Timer(0.5, road.lead, [None]).start()
+        return done
 
-    threading.Timer(0.5, go_away).start()
     with database.time_budget(5), pytest.raises(OutcomeUnknown):
         once(key(), write_and_lose_the_answer, render)
     road.speak()
