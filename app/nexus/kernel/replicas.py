@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 FIRST_S: Final = 0.25
 SECOND_S: Final = 0.5
+# As long as the server lets a statement run; a silent primary is given up much sooner, by the check of its connection.
+PRIMARY_S: Final = 2.0
 # The proxy gives up a first try of a read after two seconds.
 _PERSIST_S: Final = 1.2
 _FAILURES: Final = (DatabaseError, InterfaceError)
@@ -64,7 +66,7 @@ def of_primary(run: Callable[[], T]) -> T | None:
     if nodes.alias() == PRIMARY:
         return run()
     try:
-        with nodes.reading_from(PRIMARY):
+        with nodes.reading_from(PRIMARY), waiting.each(PRIMARY_S):
             return run()
     except _FAILURES as error:
         if not is_worth_another(error):
@@ -154,7 +156,7 @@ class _Reading(Generic[T]):
 
     def _of_primary(self) -> T:
         begun_at = time.time()
-        with nodes.reading_from(PRIMARY):
+        with nodes.reading_from(PRIMARY), waiting.each(PRIMARY_S):
             answer = self._answer(begun_at)
         # What follows in this call must not be older.
         self._caller.is_at_primary = True

@@ -163,3 +163,12 @@ def test_a_thread_that_waits_stops_no_other_thread(road: Road) -> None:
         turns.append(time.monotonic())
         time.sleep(0.01)
     assert len(turns) > 10
+
+
+def test_a_limit_of_each_wait_is_none_of_their_sum() -> None:
+    with waiting.each(0.3), connection.cursor() as cursor:
+        for _ in range(3):
+            cursor.execute("SELECT pg_sleep(0.15)")
+        with pytest.raises(OperationalError):
+            cursor.execute("SELECT pg_sleep(30)")
+    connection.close()

@@ -117,8 +117,9 @@ def _header_names(method: str, status: int, operation: dict[str, Any]) -> list[s
     if status < 400:
         names += ["RateLimit", "RateLimit-Policy"]
         names += ["ETag"] if status != 204 and is_resource else []
-        names += ["Idempotent-Replayed"] if method != "get" else ["X-Nexus-Stale"]
-        names.append("X-Nexus-Written")
+        names += ["Idempotent-Replayed"] if method != "get" else []
+        if "live" not in operation["tags"]:
+            names += ["X-Nexus-Written"] if method != "get" else ["X-Nexus-Stale", "X-Nexus-Written"]
     if status == 201 and is_resource:
         names.append("Location")
     if status == 401:
