@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import DataError, OperationalError, connection, transaction
+from prometheus_client import REGISTRY
 
 from nexus.kernel import database
 from nexus.kernel.errors import IdempotencyAnswerExpired, OutcomeUnknown
@@ -141,3 +142,24 @@ def test_notices_before_the_commit_are_no_notice_of_the_commit() -> None:
     with database.atomic(), connection.cursor() as cursor:
         cursor.execute("DO $$ BEGIN RAISE WARNING 'of the body'; END $$")
         effect()()
+
+
+def counted(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def test_what_was_cancelled_and_what_was_not_confirmed_is_counted(node: Node) -> None:
+    connection.ensure_connection()
+    node.wait_for_standby("missing")
+    names = ("nexus_commits_cancelled_total", "nexus_commits_unconfirmed_total")
+    before = [counted(name) for name in names]
+    with database.time_budget(0.5), pytest.raises(OutcomeUnknown):
+        once(None, effect(), render)
+    assert [counted(name) for name in names] == [each + 1 for each in before]
+
+
+def test_errors_of_the_database_are_counted_by_their_class() -> None:
+    before = counted("nexus_database_errors_total", **{"class": "22"})
+    with pytest.raises(DataError), connection.cursor() as cursor:
+        cursor.execute("SELECT 1 / 0")
+    assert counted("nexus_database_errors_total", **{"class": "22"}) == before + 1
