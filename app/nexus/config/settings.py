@@ -102,6 +102,7 @@ DATABASES = {"default": database(NEXUS.database_url, statement_timeout_ms=NEXUS.
 if NEXUS.database_replica_url:
     # Another node answers what takes longer, or nobody.
     DATABASES["replica"] = database(NEXUS.database_replica_url, statement_timeout_ms=500)
+    DATABASES["replica"]["OPTIONS"]["options"] += " -c default_transaction_read_only=on"
 DATABASE_ROUTERS = ["nexus.kernel.nodes.Router"]
 
 
