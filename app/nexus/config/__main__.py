@@ -46,12 +46,20 @@ def _migrate(environment: Environment) -> None:
     migrate(environment)
 
 
+def _fencer(environment: Environment) -> None:
+    from nexus.config import fencer, sentry
+
+    sentry.start(environment, "fencer")
+    fencer.run(environment)
+
+
 ROLES: Final[dict[str, Callable[[Environment], None]]] = {
     "web": _web,
     "live": _live,
     "worker": _worker,
     "relay": _relay,
     "migrate": _migrate,
+    "fencer": _fencer,
 }
 
 

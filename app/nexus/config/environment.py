@@ -81,6 +81,11 @@ def _address(value: str) -> str:
     return value
 
 
+def _addresses(value: str) -> tuple[tuple[str, int], ...]:
+    found = [_address(part).rpartition(":") for part in _names(value)]
+    return tuple((host.strip("[]"), int(port)) for host, _, port in found)
+
+
 def _quota(value: str) -> tuple[int, int]:
     calls, slash, seconds = value.partition("/")
     if not (slash and calls.isdigit() and seconds.isdigit() and int(calls) > 0 and int(seconds) > 0):
@@ -194,6 +199,16 @@ class Environment:
         "10000",
     )
     statement_timeout_ms: int = _variable(_integer(100, 60_000), "Longest SQL statement of a request, ms", "2000")
+    fencer_etcd: tuple[tuple[str, int], ...] = _variable(
+        _addresses, "All members of Patroni's etcd, address:port, separated by commas; empty: no fencer", ""
+    )
+    fencer_scope: str = _variable(_text, "Patroni's scope, for the fencer", "")
+    fencer_command: str = _variable(
+        _text,
+        "What the fencer runs, with a node's name as its last argument; status 0: the node is off for certain",
+        "",
+    )
+    fencer_name: str = _variable(_text, "Name of this fencer among the (two or more) others", "")
 
 
 def variables() -> Iterator[Variable]:

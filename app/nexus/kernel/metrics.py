@@ -79,3 +79,12 @@ MIGRATIONS_PENDING = Gauge(
 )
 LIVE_STREAMS = Gauge("nexus_live_streams", "Open live streams", multiprocess_mode="livesum")
 LIVE_MESSAGES = Counter("nexus_live_messages_total", "Messages sent to live streams, by kind", ["kind"])
+FENCER_OBSERVATIONS = Counter(
+    "nexus_fencer_observations_total", "Looks at a database node, by result (there or silent)", ["result"]
+)
+FENCER_REFUSALS = Counter("nexus_fencer_refusals_total", "Silent leaders that were not fenced, by reason", ["reason"])
+FENCER_FENCINGS = Counter(
+    "nexus_fencer_fencings_total",
+    "Fencings, by outcome (released; superseded by another leader; failed, when the command did)",
+    ["outcome"],
+)

@@ -71,6 +71,7 @@ def test_what_has_no_default_must_be_set(name: str) -> None:
         ("LOG_LEVEL", "verbose", '"verbose" must be one of debug, info, warning, error. It means: '),
         ("BIND", "8000", '"8000" must be address:port, for example 127.0.0.1:8000. It means: '),
         ("METRICS_BIND", "127.0.0.1:65536", '"127.0.0.1:65536" must be address:port, for example 127.0.0.1:8000.'),
+        ("FENCER_ETCD", "db1:2379,db2", '"db1:2379,db2" must be address:port, for example 127.0.0.1:8000. It means: '),
         ("PUBLIC_URL", "nexus.example", '"nexus.example" must be a URL that starts with https:// or http://.'),
         ("RATE_LIMIT", "300", '"300" must be calls/seconds, for example 300/300. It means: '),
         ("RATE_LIMIT_CREDENTIALS", "0/10", '"0/10" must be calls/seconds, for example 300/300. It means: '),

@@ -24,10 +24,10 @@ def run(*arguments: str, **environment: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("arguments", [(), ("proxy",), ("web", "live")])
 def test_a_wrong_role_is_answered_with_the_right_ones(arguments: tuple[str, ...]) -> None:
-    assert run(*arguments) == (1, "usage: python -m nexus.config web|live|worker|relay|migrate")
+    assert run(*arguments) == (1, "usage: python -m nexus.config web|live|worker|relay|migrate|fencer")
 
 
-@pytest.mark.parametrize("role", ["web", "live", "worker", "relay", "migrate"])
+@pytest.mark.parametrize("role", ["web", "live", "worker", "relay", "migrate", "fencer"])
 def test_a_bad_variable_ends_every_role_with_a_sentence(role: str) -> None:
     assert run(role, NEXUS_WEB_THREADS="many") == (
         1,
@@ -49,4 +49,11 @@ def test_work_needs_a_broker(role: str) -> None:
     assert run(role, NEXUS_REDIS_URL="", NEXUS_BROKER_URL="") == (
         1,
         f"nexus: the role {role} needs a broker: set NEXUS_BROKER_URL or NEXUS_REDIS_URL.",
+    )
+
+
+def test_the_fencer_is_off_until_all_of_it_is_set() -> None:
+    assert run("fencer", NEXUS_FENCER_SCOPE="nexus", NEXUS_FENCER_ETCD="127.0.0.1:2379") == (
+        1,
+        "nexus: the role fencer is off: set NEXUS_FENCER_COMMAND, NEXUS_FENCER_NAME.",
     )
