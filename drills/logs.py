@@ -3,20 +3,27 @@
 import json
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
-LINES_MAX: Final = 80
+LINES_MAX: Final = 70
 REPEATED_MAX: Final = 2
-LENGTH_MAX: Final = 240
-_TELLING: Final = re.compile(
-    r"promot|demot|leader|lock|fail[eo]|fenc|\bDOWN\b|\bUP\b|MASTER|BACKUP|switch|terminat|FATAL|PANIC|unavailable|"
-    r"breaker|recovery|timeline|synchronous|quorum|lost|refused|timed out|time-?out|drain|killed|exit|starting|paus|"
-    r"parked|stale|elected|election|down|disk|space left|certificate|connections",
-    re.IGNORECASE,
-)
-_DULL: Final = re.compile(
-    r"no action|watchdog|HTTP/1\.[01]\" 200|checkpoint|GET /(livez|readyz|metrics)", re.IGNORECASE
-)
+LENGTH_MAX: Final = 220
+# By who says it: what tells where the seconds went.
+_TELLING: Final = {
+    "patroni": re.compile(
+        r"promot|demot|session lock|Lock owner|Setting (synchronous|leader)|failsafe|rewind|switchover|not healthy|"
+        r"DCS is not|Demoting|starting as|timeline|received .* shutdown|is (ready to accept|shut down)|canceling|"
+        r"terminating (connection|walsender)|PANIC|No space|remaining connection slots|too many",
+    ),
+    "etcd": re.compile(r"elected|became leader|lost leader|election|no leader", re.IGNORECASE),
+    "haproxy": re.compile(r"is (UP|DOWN)|no server available|exited|signal|reload|expired|certificate|failed request"),
+    "keepalived": re.compile(r"MASTER|BACKUP|FAULT|priority|script|failed|succeeded", re.IGNORECASE),
+    "sentinel": re.compile(r"switch-master|odown|\+sdown master|failover|elected|convert-to"),
+    "redis": re.compile(r"MASTER MODE|replica of|REPLICAOF|Ready to accept|synchroni[sz]ation"),
+    "relay": re.compile(r""),
+}
+_ANY: Final = re.compile(r"")
+_DULL: Final = re.compile(r"no action|checkpoint|Service Unavailable:|a follower of a leader|I am a secondary")
 
 
 def explaining(lines: Iterable[tuple[float, str, str]]) -> list[tuple[float, str, str]]:
@@ -25,7 +32,8 @@ def explaining(lines: Iterable[tuple[float, str, str]]) -> list[tuple[float, str
     found = []
     for at, process, line in sorted(lines):
         text = _text(line)
-        if text is None or _DULL.search(text) or not _TELLING.search(text):
+        telling = _TELLING.get(process.partition("@")[0], _ANY)
+        if text is None or _DULL.search(text) or not telling.search(text):
             continue
         kind = (process, re.sub(r"[0-9a-f]*\d[0-9a-f]*", "#", text)[:80])
         said[kind] = said.get(kind, 0) + 1
@@ -35,19 +43,26 @@ def explaining(lines: Iterable[tuple[float, str, str]]) -> list[tuple[float, str
 
 
 def _text(line: str) -> str | None:
-    """A JSON line in short; None for requests that went well."""
+    """A line of JSON in short; None for what is no more than the course of things."""
     if not line.startswith("{"):
-        return line.strip() or None
+        # The time is told beside it.
+        return re.sub(r"^(backend> )?[\d:., TZ-]{15,}(UTC )?(\[\d+\] )?", "", line).strip() or None
     try:
         told = json.loads(line)
     except ValueError:
         return line.strip()
-    if told.get("event") == "request":
-        status = int(told.get("status") or 0)
-        if status < 500 and str(told.get("retries", "0")) == "0":
-            return None
-        where = f"{told.get('backend', '')}/{told.get('server', '')}".strip("/")
-        return f"failed request: {told.get('method')} {told.get('path')} {status} {where} retries {told.get('retries')}"
+    if told.get("role") == "proxy":
+        return _request(told)
+    if told.get("level") not in ("warning", "error", "critical"):
+        return None
     skipped = ("time", "role", "logger", "level", "request_id", "event", "exception")
     rest = " ".join(f"{name}={value}" for name, value in told.items() if name not in skipped)
-    return f"{told.get('event', '')} {rest}".strip()
+    return " ".join(f"{told.get('event', '')} {rest}".split())
+
+
+def _request(told: dict[str, Any]) -> str | None:
+    status = int(told.get("status") or 0)
+    if told.get("event") != "request" or (status < 500 and str(told.get("retries", "0")) == "0"):
+        return None
+    where = f"{told.get('backend', '')}/{told.get('server', '')}"
+    return f"failed request: {told.get('method')} {told.get('path')} {status} {where} retries {told.get('retries')}"

@@ -17,7 +17,7 @@ from local.state import State
 
 def main() -> None:
     """Until Ctrl-C, the end of the terminal, or SIGTERM."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     folder = State().folder / "drills" / "play"
     say("The laboratory:")

@@ -3,7 +3,7 @@
 from drills.run import Run
 from drills.scenario import Load, scenario
 
-KILLS, KILL_EVERY_S = 24, 0.7
+KILLS, KILL_EVERY_S = 24, 1.5  # each host has replaced one before it loses the next
 RELOADS = 5
 WITHOUT_RETRY = Load(retries=False)
 
