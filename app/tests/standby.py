@@ -35,14 +35,15 @@ class Replica:
         try:
             with made.cursor() as cursor:
                 cursor.execute(statement)
-                row = cursor.fetchone()
+                row = cursor.fetchone() if cursor.description else None
         finally:
             made.close()
         return row[0] if row else None
 
-    def catch_up(self) -> None:
-        """Returns when it has replayed all that is committed, and the clock of its last commit is fresh."""
-        replication.beat()
+    def catch_up(self, *, beat: bool = True) -> None:
+        """Returns when it has replayed all that is committed; with a beat, the clock of its last commit is fresh."""
+        if beat:
+            replication.beat()
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_current_wal_insert_lsn()")
             (target,) = cursor.fetchone()

@@ -218,7 +218,7 @@ class _Reading(Generic[T]):
             connections[alias].close()
 
     def _label(self, seconds: float) -> None:
-        whole = max(1, math.ceil(min(seconds, 86_400.0)))
+        whole = max(1, math.ceil(seconds))
         self._caller.stale_s = max(whole, self._caller.stale_s or 0)
 
 

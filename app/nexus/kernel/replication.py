@@ -1,6 +1,5 @@
 """How far the replica behind this thread's connection has come, and whether that is far enough."""
 
-import math
 import threading
 import time
 from dataclasses import dataclass
@@ -21,10 +20,13 @@ _POLL_S: Final = 0.004
 _FAR: Final = 16 * 1024 * 1024
 # A connection that answered so lately is not asked again how its node is.
 ASKED_S: Final = 0.5
+# A server that has just been started has replayed nothing yet. It has all that was there at its last checkpoint, and a
+# primary that is demoted makes one at its end.
 _STATE: Final = """
 SELECT pg_is_in_recovery(),
   CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END - '0/0'::pg_lsn,
-  extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())
+  extract(epoch FROM clock_timestamp() - coalesce(
+    pg_last_xact_replay_timestamp(), (SELECT checkpoint_time FROM pg_control_checkpoint())))
 """
 # Gives a transaction a number and nothing to store: it is committed, and waits neither for the disk nor for a standby.
 _BEAT: Final = "SELECT pg_current_xact_id()"
@@ -106,11 +108,9 @@ def ask(connection: BaseDatabaseWrapper) -> State:
     with connection.cursor() as cursor:
         cursor.execute(_STATE)
         is_replica, place, lag_s = cursor.fetchone()
-    lag = math.inf if lag_s is None else max(0.0, float(lag_s))
-    state = State(is_replica, int(place or 0), lag if is_replica else 0.0, time.monotonic())
+    state = State(is_replica, int(place or 0), max(0.0, float(lag_s)) if is_replica else 0.0, time.monotonic())
     if connection.alias == REPLICA:
-        if state.lag_s < math.inf:
-            metrics.REPLICATION_LAG.set(state.lag_s)
+        metrics.REPLICATION_LAG.set(state.lag_s)
         _known.remember(connection, state)
     return state
 

@@ -223,6 +223,25 @@ def test_a_beat_is_enough_to_look_fresh(replica: Replica) -> None:
     assert after.lag_s < before.lag_s + after.asked_at - before.asked_at
 
 
+def test_a_standby_that_was_just_started_and_hears_of_nobody_says_how_old_it_may_be(replica: Replica) -> None:
+    settings = replica.standby.data / "postgresql.auto.conf"
+    told = settings.read_bytes()
+    with connections[PRIMARY].cursor() as cursor:
+        cursor.execute("CHECKPOINT")
+    replica.catch_up(beat=False)
+    replica.sql("CHECKPOINT")  # nothing but what follows is replayed after a start, and nothing follows
+    replica.standby.stop()
+    try:
+        settings.write_bytes(told + b"primary_conninfo = ''\n")
+        replica.standby.start()
+        assert replica.sql("SELECT pg_last_xact_replay_timestamp() IS NULL")
+        assert 0 < replication.ask(connections[REPLICA]).lag_s < 3600
+    finally:
+        replica.standby.stop()
+        settings.write_bytes(told)
+        replica.standby.start()
+
+
 def test_a_node_that_takes_writes_is_no_replica(replica: Replica) -> None:
     connections[REPLICA].close()
     route = connections[REPLICA].settings_dict
