@@ -19,8 +19,18 @@ class Replica(Server):
 
     name = "replica"
 
-    def __init__(self, directory: Path, effects: Path, *, host: str = "127.0.0.1", port: int | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        effects: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        workers: int = WORKERS,
+        threads: int = THREADS,
+    ) -> None:
         super().__init__(directory)
+        self.workers, self.threads = workers, threads
         self.effects = effects
         self.address = f"{host}:{port or free_port()}"
 
@@ -34,7 +44,7 @@ class Replica(Server):
         return [
             *(sys.executable, "-m", "gunicorn", "haproxy.tests.application:application"),
             *("--bind", self.address, "--worker-class", "gthread"),
-            *("--workers", str(WORKERS), "--threads", str(THREADS)),
+            *("--workers", str(self.workers), "--threads", str(self.threads)),
             *("--keep-alive", "75", "--graceful-timeout", "10", "--no-control-socket"),
         ]
 
@@ -52,7 +62,7 @@ class Replica(Server):
         connection = http.client.HTTPConnection(self.address, timeout=1)
         try:
             connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200 and len(self.worker_pids()) == WORKERS
+            return connection.getresponse().status == 200 and len(self.worker_pids()) == self.workers
         except OSError:
             return False
         finally:

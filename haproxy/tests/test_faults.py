@@ -23,7 +23,7 @@ def test_nobody_notices_that_24_workers_are_killed_one_after_another(make_farm: 
 def test_with_the_default_retries_of_haproxy_the_same_kills_are_noticed(make_farm: MakeFarm, tmp_path: Path) -> None:
     words = re.compile(r"^ +(option redispatch|retry-on|http-request disable-l7-retry).*\n", re.MULTILINE)
     defaults, count = words.subn("", CONFIGURATION.read_text())
-    assert count == 7  # of the web replicas' defaults, their two backends, and live
+    assert count == 8  # of the web replicas' defaults, their two backends, live, and Postgres
     control = tmp_path / "control.cfg"
     control.write_text(defaults)
     _, report = load_while(make_farm(configuration=control), kill_workers)
