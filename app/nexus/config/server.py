@@ -10,6 +10,7 @@ from selectors import EVENT_READ
 from socket import MSG_DONTWAIT, MSG_PEEK, socket
 from typing import Any, Final
 
+from django.conf import settings
 from django.urls import get_resolver
 from django.utils.module_loading import import_string
 from gunicorn.app.base import BaseApplication
@@ -163,6 +164,12 @@ def _leave(_arbiter: Arbiter, worker: Worker) -> None:
         os._exit(0)
 
 
+def _give_locks_back_soon() -> None:
+    """A process that is stopped in the middle of a request keeps its locks for a second, not for a worker's longest."""
+    options = settings.DATABASES["default"]["OPTIONS"]
+    options["options"] += " -c idle_in_transaction_session_timeout=1000"
+
+
 class Server(BaseApplication):  # type: ignore[misc]
     """One replica of web or live."""
 
@@ -179,6 +186,8 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Any:
         """The application."""
         sentry.start(self.environment, self.role)
+        if self.role == "web":
+            _give_locks_back_soon()
         application: Any = import_string(f"nexus.config.{'wsgi' if self.role == 'web' else 'asgi'}.application")
         # Django would look at the routes, and import all that they name, when the first request is there.
         len(get_resolver().url_patterns)

@@ -5,6 +5,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from local.ports import free_port
+from local.role import APP
 from nexus.config.server import WholeAnswer
 from tests.config.processes import Role, eventually
 
@@ -153,6 +156,24 @@ def test_a_request_on_an_idle_connection_of_a_stopping_worker_is_answered(replic
     idle.request("GET", INSTANCE)
     response = idle.getresponse()
     assert (response.status, response.getheader("Connection")) == (200, "close")
+
+
+def test_a_web_process_that_stands_still_in_a_transaction_keeps_its_locks_for_a_second() -> None:
+    code = """
+import os
+os.environ["DJANGO_SETTINGS_MODULE"] = "nexus.config.settings"
+from nexus.config.environment import load
+from nexus.config.server import Server
+Server(load(os.environ), "web").load()
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("SHOW idle_in_transaction_session_timeout")
+    print(cursor.fetchone()[0])
+"""
+    shown = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(APP)}, capture_output=True, text=True
+    )
+    assert shown.stdout.splitlines()[-1] == "1s", shown.stderr
 
 
 def test_a_running_request_is_finished_before_the_end(replica: Make) -> None:

@@ -45,6 +45,23 @@ def test_a_node_that_is_read_only_is_left_for_another_connection() -> None:
     assert len(set(backends)) == 2
 
 
+def test_a_transaction_that_stood_still_for_too_long_is_done_again() -> None:
+    backends = []
+
+    def write() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            backends.append(cursor.fetchone()[0])
+            if len(backends) == 1:
+                cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 50")
+                time.sleep(0.5)
+            cursor.execute("SELECT 42")
+            return int(cursor.fetchone()[0])
+
+    assert database.in_transaction(write, is_repeatable=False) == 42
+    assert len(set(backends)) == 2
+
+
 def test_trying_ends_with_half_of_the_time_budget() -> None:
     tries = []
 
