@@ -21,6 +21,10 @@ BODY_MAX: Final = 65_536
 _DOORS: Final = (("/api/", "rest"), ("/graphql", "graphql"), ("/admin/", "admin"))
 _QUIET: Final = frozenset({"/livez", "/readyz", "/startupz"})
 _REQUEST_ID_MAX: Final = 64
+# HAProxy gives up a repeated request 12 s after it came; an answer of ours is worth more to its client than none.
+_ALL_TRIES_S: Final = 11.5
+# What is always given: clocks differ, and nearly every request needs far less.
+_LEAST_S: Final = 2.0
 
 
 def door_of(path: str) -> str:
@@ -83,6 +87,15 @@ def is_client_there(request: HttpRequest) -> bool:
         return False
 
 
+def time_for(request: HttpRequest) -> float:
+    """Seconds that this try may take: HAProxy's tries of one request share the client's patience (X-Request-Start)."""
+    name, _, begun_ms = request.headers.get("X-Request-Start", "").partition("=")
+    if name != "t" or not (begun_ms.isascii() and begun_ms.isdigit() and len(begun_ms) < 16):
+        return database.REQUEST_BUDGET_S
+    left = _ALL_TRIES_S - max(0.0, time.time() - int(begun_ms) / 1000)
+    return max(_LEAST_S, min(database.REQUEST_BUDGET_S, left))
+
+
 class RequestMiddleware:
     """The outermost middleware of web."""
 
@@ -101,7 +114,7 @@ class RequestMiddleware:
         status = 500
         try:
             with (
-                database.time_budget(),
+                database.time_budget(time_for(request)),
                 waiting.on_behalf_of(partial(is_client_there, request)),
                 use_cases.through_door(door),
                 freshness.agreed_with(request) as caller,

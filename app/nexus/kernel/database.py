@@ -19,7 +19,7 @@ REQUEST_BUDGET_S: Final = 10.0
 # What is left of the budget for one more try: a connection, the statements, the COMMIT.
 _ONE_TRY_S: Final = 1.5
 _PAUSE_MAX_S: Final = 0.25
-# read-only transaction (a demoted primary), process that stood still, shutdown and crash, serialization failure, deadlock
+# read-only transaction (a demoted primary), session that stood still, shutdown, crash, serialization failure, deadlock
 _RETRYABLE_STATES: Final = frozenset({"25006", "25P03", "57P01", "57P02", "57P03", "40001", "40P01"})
 # Given by COMMIT, these say for certain that nothing was stored.
 _ROLLED_BACK_STATES: Final = frozenset({"25006", "25P03", "40001", "40P01"})

@@ -1,13 +1,14 @@
-"""Whether the one who asked is still there, by the connection that gunicorn has with him."""
+"""Whether the one who asked is still there, and how long he has waited already."""
 
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
 from django.http import HttpRequest
 from django.test import RequestFactory
 
-from nexus.api.requests import is_client_there
+from nexus.api.requests import is_client_there, time_for
 
 
 @pytest.fixture
@@ -43,3 +44,20 @@ def test_a_client_that_has_closed_its_connection_has_left(ends: tuple[socket.soc
 
 def test_without_a_connection_to_look_at_he_is_taken_to_be_there() -> None:
     assert is_client_there(request_on(None))
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "expected_s"),
+    [(0, 10), (1, 10), (6, 5.5), (10, 2), (3600, 2), (-3600, 10)],
+    ids=["first try", "a queue", "second try", "long queue", "our clock is late", "our clock is early"],
+)
+def test_a_repeated_request_gets_what_its_first_try_left(waited_s: float, expected_s: float) -> None:
+    begun = int((time.time() - waited_s) * 1000)
+    assert time_for(RequestFactory().get("/", headers={"X-Request-Start": f"t={begun}"})) == pytest.approx(
+        expected_s, abs=0.5
+    )
+
+
+@pytest.mark.parametrize("header", ["", "t=", "t=x", "t=-1", "1700000000000", "t=" + "9" * 5000, "t=\u0661"])
+def test_a_start_that_is_none_counts_as_now(header: str) -> None:
+    assert time_for(RequestFactory().get("/", headers={"X-Request-Start": header})) == 10
