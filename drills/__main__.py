@@ -61,12 +61,13 @@ class Drills:
     def __init__(self, labs: Labs, store: Store, folder: Path, runs: int) -> None:
         self._labs, self._store, self._folder, self._runs = labs, store, folder, runs
         self.not_shown: list[dict[str, str]] = []
+        self.not_begun: list[str] = []
 
     def promise(self, scenario: Scenario) -> dict[str, Any] | None:
         """All its runs; None when this machine cannot show it."""
         for number in range(1, self._runs + 1):
             if self._played(scenario, number, self._runs) is None:
-                return None
+                return None  # this machine cannot show it, or it did not even begin
         return results.promise_row(scenario, self._store.runs_of(scenario.name)[: self._runs])
 
     def control(self, control: Control) -> dict[str, Any] | None:
@@ -99,6 +100,10 @@ class Drills:
             except NotPossible as why:
                 self.not_shown.append({"name": scenario.name, "why": str(why)})
                 say(f"  {scenario.name:<28} not shown: {why}")
+                return None
+            except Failure as failure:
+                self.not_begun.append(scenario.name)
+                say(f"  {scenario.name:<28} did not begin: {failure}")
                 return None
             self._store.keep(kept)
             if kept.is_stuck:
@@ -133,7 +138,7 @@ def main(names: Sequence[str]) -> int:
             versions |= store.runs_of(name)[-1].versions
         sums = results.write_latest(promised, controlled, versions, drills.not_shown)
         write_report(sums)
-    wrong = [row["name"] for row in promised if row["verdict"] != "green"]
+    wrong = [*drills.not_begun, *(row["name"] for row in promised if row["verdict"] != "green")]
     wrong += [row["name"] for row in controlled if row["verdict"] != "red"]
     say(f"\nThe report: {results.FOLDER / 'latest.html'}")
     if wrong:

@@ -1,8 +1,9 @@
-"""A client as Nexus's guide asks for it: one kept connection, a key for each write, the same call again within 15 s."""
+"""A client as Nexus's guide asks for it: a kept connection, a key for each write, the same call again within 15 s."""
 
 import http.client
 import json
 import random
+import socket
 import ssl
 import time
 from dataclasses import dataclass, field
@@ -121,6 +122,7 @@ class Client:
         if self._connection is None or self._connection.sock is None:
             self._connection = http.client.HTTPSConnection(self._host, self._port, timeout=CONNECT_S, context=self._tls)
             self._connection.connect()
+            _ask_whether_it_lives(self._connection.sock)
         return self._connection
 
     def _headers(self, key: str | None) -> dict[str, str]:
@@ -146,6 +148,13 @@ class Client:
             return Try(int(told.get("status", 500)), body, str(told.get("code", "internal")), headers)
         code = str(body.get("code", "")) if isinstance(body, dict) and answer.status >= 400 else ""
         return Try(answer.status, body, code, headers)
+
+
+def _ask_whether_it_lives(connection: socket.socket) -> None:
+    """Whoever waits for an answer has nothing to send, and would never learn that the other end is gone."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in ((socket.TCP_KEEPIDLE, 1), (socket.TCP_KEEPINTVL, 1), (socket.TCP_KEEPCNT, 4)):
+        connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _pause(last: Try, attempts: int) -> float:

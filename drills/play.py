@@ -132,7 +132,7 @@ def judged(promise: Promise, seen: Figures, found: Findings, *, judges_time: boo
         broken.append(f"no write was acknowledged for {seen.pause_s:.2f} s; at most {promise.pause_s:g} s are promised")
     if judges_time and promise.read_s is not None and seen.slowest_read_s > promise.read_s:
         broken.append(f"a read took {seen.slowest_read_s:.2f} s; at most {promise.read_s:g} s are promised")
-    if judges_time and seen.stalest_s > promise.stale_s:
+    if judges_time and promise.stale_s is not None and seen.stalest_s > promise.stale_s:
         broken.append(f"an answer was {seen.stalest_s:.0f} s old; at most {promise.stale_s:g} s are promised")
     return broken
 

@@ -23,7 +23,7 @@ class Promise:
 
     pause_s: float | None = None
     read_s: float | None = None
-    stale_s: float = 10.0
+    stale_s: float | None = None
     refuses: Refused = "nothing"
 
 
@@ -59,6 +59,7 @@ def scenario(
     *,
     pause_s: float | None = None,
     read_s: float | None = None,
+    stale_s: float | None = None,
     refuses: Refused = "nothing",
     load: Load | None = None,
     options: Options | None = None,
@@ -73,7 +74,7 @@ def scenario(
             row=row,
             sentences=tuple(_sentences(act)),
             act=act,
-            promise=Promise(pause_s, read_s, refuses=refuses),
+            promise=Promise(pause_s, read_s, stale_s, refuses),
             load=load or Load(),
             options=options or Options(),
             needs_network=needs_network,

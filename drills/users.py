@@ -20,8 +20,9 @@ def main(settings: Settings) -> None:
         community = Community(output)
         community.people = [Person(community, settings, place) for place in range(settings.users)]
         accounts = community.people[: settings.accounts]
-        for each in (Person.sign_up, Person.settle):
-            list(threads.map(each, accounts))
+        for person in accounts:  # one after the other: a password is dear to hash
+            person.sign_up()
+        list(threads.map(Person.settle, accounts))
         for place, person in enumerate(community.people[len(accounts) :]):
             person.share(accounts[place % len(accounts)])
         _say({"people": {person.id: person.handle for person in accounts}})

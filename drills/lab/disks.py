@@ -14,8 +14,8 @@ from local.failure import Failure
 
 SIZE: Final = 1 << 30  # sparse: it takes what is written
 BALLAST: Final = "ballast"
-BYTES_PER_S: Final = 200_000
-WRITES_PER_S: Final = 20
+BYTES_PER_S: Final = 100_000
+WRITES_PER_S: Final = 10
 
 
 def make(image: Path, place: Path) -> bool:

@@ -135,8 +135,9 @@ class Lab:
         (self.folder / "server.pem").write_bytes((self.folder / "good.pem").read_bytes())
 
     def _make_disks(self) -> None:
-        if self.places.data != self.folder:
-            self.places.data.mkdir(mode=0o711, parents=True)
+        (self.places.data / "disks").mkdir(parents=True)
+        for folder in (self.places.data, self.places.data / "disks"):
+            folder.chmod(0o711)
         for node in DATABASES:
             place = self.places.postgres(node).parent
             place.mkdir(mode=0o700)

@@ -40,8 +40,8 @@ class Places:
         return ",".join(f"{self.network.address(host)}:{port}" for port in others)
 
     def postgres(self, node: str) -> Path:
-        """The data of a node."""
-        return self.data / node / "postgres"
+        """The data of a node, on a disk that nothing else is on."""
+        return self.data / "disks" / node / "postgres"
 
 
 def patroni_settings(options: Options) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class SlowRoad:
         for node in DATABASES:
             chain = "type nat hook prerouting priority dstnat"
             rule = f"ip saddr {{ {proxies} }} tcp dport {POSTGRES} redirect to :{ROAD}"
-            self._lab.network.filter(node, f"table {TABLE} {{ chain in {{ {chain}; {rule}; }} }}\n")
+            self._lab.network.filter(node, f"table {TABLE} {{\nchain in {{\n{chain};\n{rule}\n}}\n}}\n")
         self._move()
 
     def close(self) -> None:
@@ -129,7 +129,8 @@ class Wear:
         environment = {}
         if seconds:
             self._skewed.add(host)
-            names = ("FAKETIME_DONT_FAKE_MONOTONIC", "DONT_FAKE_MONOTONIC")
+            # Only the clock on the wall: gunicorn compares the times of files with the monotonic one.
+            names = ("FAKETIME_DONT_FAKE_MONOTONIC", "DONT_FAKE_MONOTONIC", "NO_FAKE_STAT")
             environment = {"LD_PRELOAD": _faketime(), "FAKETIME": f"{seconds:+.0f}", **dict.fromkeys(names, "1")}
         else:
             self._skewed.discard(host)
