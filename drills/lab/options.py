@@ -17,8 +17,8 @@ class Options:
     synchronous: str = "quorum"  # or "off": a commit waits for no standby
     failsafe: bool = True
     fencer: bool = False
-    ttl: int = 20  # Patroni's least
+    ttl: int = 6
     loop_wait: int = 1
-    retry_timeout: int = 3
+    retry_timeout: int = 2
     environment: Mapping[str, str] = field(default_factory=dict)  # more variables of the roles
     proxy_config: Callable[[str], str] | None = None  # edits the text of haproxy.cfg

@@ -23,6 +23,12 @@ HTTPS, PROXY_METRICS = 8443, 8404
 ROLES: Final = {"web": 8000, "live": 8001, "worker": None, "relay": None}
 METRICS: Final = {"web": 9100, "live": 9101, "worker": 9102, "relay": 9103}
 KEEPALIVED: Final = PROXY / "keepalived.conf"
+# Patroni itself, which would make every lease 20 s long: docs/decisions/a-primarys-lease-is-six-seconds.md.
+_PATRONI: Final = """
+from patroni import __main__, config
+config.Config._validate_and_adjust_timeouts = lambda self, settings: None
+__main__.main()
+"""
 
 
 @dataclass(frozen=True)
@@ -151,7 +157,7 @@ def _patroni(places: Places, node: str) -> Program:
     file.write_text(_patroni_file(places, node))
     return Program(
         f"patroni@{node}",
-        [sys.executable, "-m", "patroni", str(file)],
+        [sys.executable, "-c", _PATRONI, str(file)],
         directory,
         {"HOME": str(directory), "LC_ALL": "C.UTF-8"},
         user=places.user,
