@@ -2,14 +2,15 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from drills.lab.fencing import fencer_variables
 from drills.lab.inside import ask
-from drills.lab.network import APPLICATIONS, DATABASES, FLOATING, PROXIES, Loopback, Network
+from drills.lab.network import APPLICATIONS, DATABASES, FLOATING, PROXIES, Loopback, Namespaces, Network
 from drills.lab.options import Options
 from drills.lab.process import Program
 from drills.lab.template import REPLICATOR, SUPERUSER
@@ -21,7 +22,7 @@ from local.state import ROOT
 POSTGRES, REPLICAS, PATRONI, ETCD, ETCD_PEERS, REDIS, SENTINEL = 5432, 5433, 8008, 2379, 2380, 6379, 26379
 HTTPS, PROXY_METRICS = 8443, 8404
 ROLES: Final = {"web": 8000, "live": 8001, "worker": None, "relay": None}
-METRICS: Final = {"web": 9100, "live": 9101, "worker": 9102, "relay": 9103}
+METRICS: Final = {"web": 9100, "live": 9101, "worker": 9102, "relay": 9103, "fencer": 9104}
 KEEPALIVED: Final = PROXY / "keepalived.conf"
 # Patroni itself, which would make every lease 20 s long: docs/decisions/a-primarys-lease-is-six-seconds.md.
 _PATRONI: Final = """
@@ -249,9 +250,15 @@ def _keepalived(places: Places, host: str) -> Program:
     return Program(f"keepalived@{host}", [str(binary("keepalived")), "-n", "-l", "-f", str(file), *pids], directory)
 
 
-def role_programs(places: Places, variables: Mapping[str, str], more: Sequence[str] = ()) -> list[Program]:
+def role_programs(places: Places, variables: Mapping[str, str]) -> list[Program]:
     """Every role on both hosts, as it is started everywhere."""
-    return [_role(places, host, role, variables) for role in (*ROLES, *more) for host in APPLICATIONS]
+    programs = [_role(places, host, role, variables) for role in ROLES for host in APPLICATIONS]
+    if places.options.fencer and isinstance(places.network, Namespaces):
+        etcd = ",".join(places.of(node, str(ETCD)) for node in DATABASES)
+        for host in APPLICATIONS:
+            own = fencer_variables(places.folder, places.network, etcd, host)
+            programs.append(_role(places, host, "fencer", {**variables, **own}))
+    return programs
 
 
 def _role(places: Places, host: str, role: str, variables: Mapping[str, str]) -> Program:

@@ -4,12 +4,13 @@ import base64
 import http.client
 import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
-_READ_TIMEOUT_S: Final = 0.4
+Member = tuple[str, int]
+
+_READ_TIMEOUT_S: Final = 0.3
 _WRITE_TIMEOUT_S: Final = 2.0
 
 
@@ -28,8 +29,9 @@ class Entry:
 class Etcd:
     """A cluster, by the addresses of all its members."""
 
-    def __init__(self, members: Sequence[tuple[str, int]]) -> None:
+    def __init__(self, members: Sequence[Member]) -> None:
         self._members = tuple(members)
+        self._last = self._members[0]
         self._threads = ThreadPoolExecutor(len(self._members), thread_name_prefix="etcd")
 
     def read(self, *prefixes: str) -> dict[str, Entry]:
@@ -40,15 +42,17 @@ class Etcd:
         """
         ranges = [{"key": _encoded(prefix), "range_end": _encoded(_end(prefix))} for prefix in prefixes]
         question = {"success": [{"request_range": each} for each in ranges]}
-        ask = partial(_ask, path="kv/txn", question=question, timeout=_READ_TIMEOUT_S)
-        answers = dict(zip(self._members, self._threads.map(ask, self._members), strict=True))
-        # Who has just answered is written to first.
-        self._members = tuple(sorted(self._members, key=lambda member: answers[member] is None))
-        found = [answer for answer in answers.values() if answer]
-        if len(found) * 2 <= len(self._members):
-            raise EtcdAway(f"{len(found)} of {len(self._members)} members of etcd answer")
-        newest = max(found, key=lambda answer: int(answer["header"]["revision"]))
-        return dict(_entries(newest))
+        asked = [
+            self._threads.submit(self._ask, member, "kv/txn", question, _READ_TIMEOUT_S) for member in self._members
+        ]
+        found = []
+        for each in as_completed(asked):
+            if answer := each.result():
+                found.append(answer)
+            if len(found) * 2 > len(self._members):
+                newest = max(found, key=lambda answer: int(answer["header"]["revision"]))
+                return dict(_entries(newest))
+        raise EtcdAway(f"{len(found)} of {len(self._members)} members of etcd answer")
 
     def put(self, key: str, value: str, *, seconds: int) -> None:
         """Writes a key that vanishes by itself after so many seconds (at least)."""
@@ -75,13 +79,20 @@ class Etcd:
         return str(self._any("lease/grant", {"TTL": seconds})["ID"])
 
     def _any(self, path: str, question: dict[str, Any]) -> dict[str, Any]:
-        for member in self._members:
-            if answer := _ask(member, path, question, _WRITE_TIMEOUT_S):
+        """Of the members the one that answered last is asked first, then the others."""
+        for member in (self._last, *(each for each in self._members if each != self._last)):
+            if answer := self._ask(member, path, question, _WRITE_TIMEOUT_S):
                 return answer
         raise EtcdAway(f"no member of etcd answers {path}")
 
+    def _ask(self, member: Member, path: str, question: dict[str, Any], timeout: float) -> dict[str, Any] | None:
+        answer = _answer(member, path, question, timeout)
+        if answer:
+            self._last = member
+        return answer
 
-def _ask(member: tuple[str, int], path: str, question: dict[str, Any], timeout: float) -> dict[str, Any] | None:
+
+def _answer(member: Member, path: str, question: dict[str, Any], timeout: float) -> dict[str, Any] | None:
     connection = http.client.HTTPConnection(*member, timeout=timeout)
     try:
         connection.request("POST", f"/v3/{path}", json.dumps(question), {"Content-Type": "application/json"})

@@ -21,12 +21,14 @@ from nexus.kernel.logging import log
 
 GONE_S: Final = 2.0
 NEVER_TWICE_S: Final = 60
-_PAUSE_S: Final = 0.1
+_PAUSE_S: Final = 0.05
+# Two observers that look at the same time find out together: who is first waits a moment for the other.
+_OTHER_S: Final = 0.3
 # What another observer has written is its word for so long; then it has to write again.
-_WORD_S: Final = 1.5
+_WORD_S: Final = 1.0
 _WORD_KEPT_S: Final = 3
 _COMMAND_S: Final = 10.0
-_RELEASE_TRIES: Final = 50
+_RELEASE_TRIES: Final = 100
 
 # Why a silent leader is not fenced, in the order in which one thinks about it.
 REASONS: Final = {
@@ -99,9 +101,11 @@ class Fencer:
         view, silent = self._view, self._observer.silent()
         seconds = silent.get(view.leader, 0.0)
         if not view.leader or seconds < GONE_S:
-            self._fall_silent(has_majority)
+            self._take_back(has_majority)
             return
         reasons = self._reasons(view, silent, has_majority)
+        if reasons == ["alone"] and self._hears_other(view):
+            reasons = []
         self._tell(view, seconds, reasons)
         if not reasons:
             self._fence(view, seconds)
@@ -132,7 +136,8 @@ class Fencer:
         """Why the leader is not to be fenced; empty when it is. Tells the other observers what we see."""
         if not has_majority:
             return ["etcd_away"]
-        self._speak(view)
+        self._etcd.put(f"{self._own}observers/{self._name}", _word(view), seconds=_WORD_KEPT_S)
+        self._has_spoken = True
         is_quorum = view.settings.get("synchronous_mode") == "quorum" and view.settings.get("synchronous_mode_strict")
         refused = {
             "several_gone": len(silent) > 1,
@@ -144,11 +149,8 @@ class Fencer:
         }
         return [reason for reason, is_refused in refused.items() if is_refused]
 
-    def _speak(self, view: View) -> None:
-        self._has_spoken = True
-        self._etcd.put(f"{self._own}observers/{self._name}", _word(view), seconds=_WORD_KEPT_S)
-
-    def _fall_silent(self, has_majority: bool) -> None:
+    def _take_back(self, has_majority: bool) -> None:
+        """What we have said is true no longer."""
         self._said = ()
         if self._has_spoken and has_majority:
             self._etcd.delete(f"{self._own}observers/{self._name}")
@@ -164,6 +166,16 @@ class Fencer:
             name != self._name and entry.value == _word(view) and now - self._heard[name][1] < _WORD_S
             for name, entry in view.words.items()
         )
+
+    def _hears_other(self, view: View) -> bool:
+        stop = time.monotonic() + _OTHER_S
+        while time.monotonic() < stop and not self._stop.wait(_PAUSE_S):
+            now = self._read()
+            if (now.leader, now.leader_revision) != (view.leader, view.leader_revision):
+                return False
+            if self._has_second(now):
+                return True
+        return False
 
     def _tell(self, view: View, seconds: float, reasons: list[str]) -> None:
         """Once for each change of mind."""

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from nexus.kernel import metrics
 
-_TIMEOUT_S: Final = 0.4
+_TIMEOUT_S: Final = 0.25
 _MEMBERS_MAX: Final = 16
 # Fewer silent looks than these prove nothing, however long they took.
 _LOOKS: Final = 3

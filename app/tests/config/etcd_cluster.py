@@ -101,7 +101,7 @@ class Node:
         """The machine is there."""
         self.refuse()
         for port in self.ports:
-            self._listen(port, 128)
+            self._listen(port, 4096)  # nobody accepts: a queue with room is answer enough
 
     def refuse(self) -> None:
         """The machine is there, and nothing runs on it."""

@@ -137,6 +137,17 @@ def test_an_observer_that_is_alone_fences_nobody(cluster: Cluster) -> None:
     refuses(cluster, [cluster.fencer("one")], "alone")
 
 
+def test_what_an_observer_said_counts_only_while_it_goes_on_saying_so(cluster: Cluster) -> None:
+    one, two = cluster.fencer("one"), cluster.fencer("two")
+    turn([one, two], seconds=0.5)
+    cluster.nodes["db1"].vanish()
+    words = f"/nexus-fencer/{cluster.scope}/observers/"
+    turn([one, two], seconds=GONE_S / 2)
+    turn([two], until=lambda: bool(cluster.client.read(words)), seconds=30)
+    time.sleep(2 * GONE_S)
+    refuses(cluster, [one], "alone")
+
+
 def test_two_observers_of_one_name_are_one(cluster: Cluster) -> None:
     cluster.nodes["db1"].vanish()
     refuses(cluster, [cluster.fencer("one"), cluster.fencer("one")], "alone")
