@@ -51,7 +51,7 @@ def pytest_unconfigure() -> None:
 def _start() -> None:
     global _directory
     signal.signal(signal.SIGTERM, _end)
-    # A shell starts what it puts into the background deaf to SIGINT, and so would be every server that is stopped by it.
+    # A shell starts what it puts into the background deaf to SIGINT, and so would be every server stopped by it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _directory = Path(tempfile.mkdtemp(prefix="nexus-tests-"))
     _directory.chmod(0o711)  # the user postgres goes through it when we are root
