@@ -4,7 +4,6 @@ from drills.lab.options import Options
 from drills.run import Run
 from drills.scenario import Load, scenario
 
-# Without it, the lease of a primary that is cut off or hangs must end first: Patroni allows no less than 20 s.
 FENCED = Options(fencer=True)
 
 
@@ -66,10 +65,10 @@ def _lose_the_primary(run: Run) -> None:
     run.goes_on(6)
 
 
-@scenario(row=8, pause_s=10.0, stale_s=10.0, options=FENCED, needs_network=True)
+@scenario(row=8, pause_s=10.0, stale_s=10.0, needs_network=True)
 def primary_partitioned(run: Run) -> None:
     """
-    Given three database nodes and the fencer, and steady load
+    Given three database nodes, and steady load
     When the primary's node is cut off from everything, and stays alive
     Then it takes no write that would be lost: no keyed write fails, and writes pause for at most 10 s
     And answers that are old say so, and are no older than 10 s
@@ -83,10 +82,10 @@ def primary_partitioned(run: Run) -> None:
     run.goes_on(6)
 
 
-@scenario(row=8, pause_s=10.0, stale_s=10.0, options=FENCED, needs_network=True)
+@scenario(row=8, pause_s=10.0, stale_s=10.0, needs_network=True)
 def primary_half_partitioned(run: Run) -> None:
     """
-    Given three database nodes and the fencer, and steady load
+    Given three database nodes, and steady load
     When the primary's node hears nothing of the other database nodes any more, while the proxies still reach it
     Then it takes no write that would be lost: no keyed write fails, and writes pause for at most 10 s
     And answers that are old say so, and are no older than 10 s
@@ -100,10 +99,10 @@ def primary_half_partitioned(run: Run) -> None:
     run.goes_on(6)
 
 
-@scenario(row=9, pause_s=10.0, options=FENCED)
+@scenario(row=9, pause_s=10.0)
 def primary_hung(run: Run) -> None:
     """
-    Given three database nodes and the fencer, and steady load
+    Given three database nodes, and steady load
     When every process of the primary's Postgres stops, and does not say so
     Then a standby takes over: no keyed write fails, and writes pause for at most 10 s
     """
@@ -116,10 +115,10 @@ def primary_hung(run: Run) -> None:
     run.goes_on(6)
 
 
-@scenario(row=9, pause_s=10.0, options=FENCED)
+@scenario(row=9, pause_s=10.0)
 def patroni_hung(run: Run) -> None:
     """
-    Given three database nodes and the fencer, and steady load
+    Given three database nodes, and steady load
     When the Patroni beside the primary stops, and does not say so, for longer than its lease
     Then whoever is the primary afterwards: no keyed write fails, and writes pause for at most 10 s
     And never do two nodes take writes that count
