@@ -65,7 +65,7 @@ def rows(address: str, port: int, user: str, statement: str, *parameters: object
         return cursor.fetchall() if cursor.description else []
 
 
-def ask(address: str, port: int, method: str, path: str, body: Any = None, seconds: float = 2) -> tuple[int, str]:
+def ask(address: str, port: int, method: str, path: str, body: Any = None, seconds: float = 5) -> tuple[int, str]:
     """Status and text of an HTTP answer."""
     with closing(http.client.HTTPConnection(address, port, timeout=seconds)) as connection:
         text = None if body is None else json.dumps(body)

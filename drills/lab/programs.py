@@ -168,15 +168,16 @@ def _patroni(places: Places, node: str) -> Program:
 def _redis(places: Places, node: str) -> Program:
     directory, address = _directory(places.folder, node, "redis"), places.network.address(node)
     master = None if node == DATABASES[0] else (places.network.address(DATABASES[0]), REDIS)
-    return _configured(f"redis@{node}", directory, redis_config(address, REDIS, directory, master))
+    # On the loopback nobody could tell by the other's address who it is.
+    text = f"{redis_config(address, REDIS, directory, master)}replica-announce-ip {address}\n"
+    return _configured(f"redis@{node}", directory, text)
 
 
 def _sentinel(places: Places, node: str) -> Program:
     directory, address = _directory(places.folder, node, "sentinel"), places.network.address(node)
     master = (places.network.address(DATABASES[0]), REDIS)
-    return _configured(
-        f"sentinel@{node}", directory, sentinel_config(address, SENTINEL, directory, master), "--sentinel"
-    )
+    text = f"{sentinel_config(address, SENTINEL, directory, master)}sentinel announce-ip {address}\n"
+    return _configured(f"sentinel@{node}", directory, text, "--sentinel")
 
 
 def _configured(name: str, directory: Path, text: str, *arguments: str) -> Program:

@@ -1,5 +1,6 @@
 """Faults of what is only slow, full, worn out or wrong."""
 
+import os
 import shutil
 import sys
 import time
@@ -17,10 +18,12 @@ from drills.lab.options import NotPossible
 from drills.lab.process import Process, Program
 from drills.lab.programs import POSTGRES
 from drills.lab.template import APPLICATION, STRANGER
+from local.state import ROOT
 
 if TYPE_CHECKING:
     from drills.lab.lab import Lab
 
+SKEWED: Final = Path(__file__).parent / "skewed"
 ROAD: Final = 6432  # where the slow road to Postgres begins
 TABLE: Final = "ip slow"
 MOVED_S: Final = 10.0
@@ -100,6 +103,8 @@ class Wear:
 
     def slow_database(self, ms: int) -> None:
         """Every answer of Postgres is late by so much; 0 ends it."""
+        if ms and self._lab.is_reduced:
+            raise NotPossible("Connections cannot take a slow road: the reduced laboratory has no network of its own.")
         if ms:
             self._road.open(ms)
         else:
@@ -131,7 +136,12 @@ class Wear:
             self._skewed.add(host)
             # Only the clock on the wall: gunicorn compares the times of files with the monotonic one.
             names = ("FAKETIME_DONT_FAKE_MONOTONIC", "DONT_FAKE_MONOTONIC", "NO_FAKE_STAT")
-            environment = {"LD_PRELOAD": _faketime(), "FAKETIME": f"{seconds:+.0f}", **dict.fromkeys(names, "1")}
+            environment = {
+                "LD_PRELOAD": _faketime(),
+                "FAKETIME": f"{seconds:+.0f}",
+                "PYTHONPATH": os.pathsep.join([str(ROOT / "app"), str(SKEWED)]),
+                **dict.fromkeys(names, "1"),
+            }
         else:
             self._skewed.discard(host)
         for name in [name for name in self._lab.processes if name.endswith(f"@{host}")]:
