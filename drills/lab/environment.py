@@ -1,10 +1,9 @@
 """The variables of Nexus in the laboratory."""
 
-from pathlib import Path
 from typing import Final
 
 from drills.lab.network import DATABASES, FLOATING
-from drills.lab.programs import HTTPS, POSTGRES, REDIS, REPLICAS, SENTINEL, Places
+from drills.lab.programs import HTTPS, POSTGRES, REPLICAS, SENTINEL, Places
 from drills.lab.template import APPLICATION
 from local.sentinel import MASTER
 from local.test_environment import variables
@@ -17,12 +16,11 @@ def role_variables(places: Places) -> dict[str, str]:
     floating = places.network.address(FLOATING)
     sentinels = ",".join(places.of(node, str(SENTINEL)) for node in DATABASES)
     redis = f"redis+sentinel://{sentinels}/{MASTER}"
-    if not _knows_sentinel():
-        redis = f"redis://{places.of(DATABASES[0], str(REDIS))}"
     for folder in _FOLDERS:
         (places.folder / folder).mkdir(exist_ok=True)
-    found = {
+    return {
         **variables(places.folder, _postgres(floating, POSTGRES), f"{redis}/0", f"{redis}/1"),
+        "NEXUS_DATABASE_REPLICA_URL": _postgres(floating, REPLICAS),
         "NEXUS_ENVIRONMENT": "laboratory",
         "NEXUS_PUBLIC_URL": f"https://{floating}:{HTTPS}",
         "NEXUS_ALLOWED_HOSTS": f"localhost,{floating}",
@@ -30,24 +28,7 @@ def role_variables(places: Places) -> dict[str, str]:
         "NEXUS_DRAIN_SECONDS": "1",
         **places.options.environment,
     }
-    if _knows("NEXUS_DATABASE_REPLICA_URL"):
-        found.setdefault("NEXUS_DATABASE_REPLICA_URL", _postgres(floating, REPLICAS))
-    return found
 
 
 def _postgres(address: str, port: int) -> str:
     return f"postgres://{APPLICATION}:nexus@{address}:{port}/nexus"
-
-
-def _knows(name: str) -> bool:
-    return name.removeprefix("NEXUS_").lower() in _source().read_text()
-
-
-def _knows_sentinel() -> bool:
-    return "sentinel" in _source().read_text()
-
-
-def _source() -> Path:
-    from local.state import ROOT
-
-    return ROOT / "app" / "nexus" / "config" / "environment.py"
