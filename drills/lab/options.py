@@ -17,7 +17,7 @@ class Options:
     synchronous: str = "quorum"  # or "off": a commit waits for no standby
     failsafe: bool = True
     fencer: bool = False
-    ttl: int = 6
+    ttl: int = 5
     loop_wait: int = 1
     retry_timeout: int = 2
     environment: Mapping[str, str] = field(default_factory=dict)  # more variables of the roles

@@ -24,10 +24,25 @@ HTTPS, PROXY_METRICS = 8443, 8404
 ROLES: Final = {"web": 8000, "live": 8001, "worker": None, "relay": None}
 METRICS: Final = {"web": 9100, "live": 9101, "worker": 9102, "relay": 9103, "fencer": 9104}
 KEEPALIVED: Final = PROXY / "keepalived.conf"
-# Patroni itself, which would make every lease 20 s long: docs/decisions/a-primarys-lease-is-six-seconds.md.
+# Patroni itself, which would make every lease 20 s long and, before it elects, wait 2 s for a member that is silent:
+# docs/decisions/a-primarys-lease-is-five-seconds.md.
 _PATRONI: Final = """
-from patroni import __main__, config
+from patroni import __main__, config, ha
+
 config.Config._validate_and_adjust_timeouts = lambda self, settings: None
+fetch_node_status = ha.Ha.fetch_node_status
+
+class Briefly:
+    def __init__(self, patroni):
+        self.patroni = patroni
+    def request(self, member, timeout, retries):
+        return self.patroni.request(member, timeout=min(timeout, 1), retries=retries)
+
+class Asking:
+    def __init__(self, ha):
+        self.patroni = Briefly(ha.patroni)
+
+ha.Ha.fetch_node_status = lambda self, member: fetch_node_status(Asking(self), member)
 __main__.main()
 """
 
@@ -139,8 +154,8 @@ def _etcd(places: Places, node: str) -> Program:
         "initial-advertise-peer-urls": url(node, ETCD_PEERS),
         "initial-cluster": ",".join(f"{each}={url(each, ETCD_PEERS)}" for each in DATABASES),
         "initial-cluster-state": "new",  # is not looked at when there are data
-        "heartbeat-interval": "100",
-        "election-timeout": "1000",
+        "heartbeat-interval": "50",
+        "election-timeout": "500",
         "logger": "zap",
         "log-level": "warn",
     }
