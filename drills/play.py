@@ -123,7 +123,8 @@ def _act_and_check(run: Run, scenario: Scenario) -> Findings:
 
 def judged(promise: Promise, seen: Figures, found: Findings, *, judges_time: bool) -> list[str]:
     """A sentence for each part of the promise that did not hold."""
-    broken = list(found.all)
+    kept = found if promise.keeps_order else replace(found, out_of_order=())
+    broken = list(kept.all)
     if seen.failed_reads and promise.refuses != "anything":
         broken.append(f"{seen.failed_reads} reads failed")
     if seen.failed_writes and promise.refuses == "nothing":

@@ -25,6 +25,7 @@ class Promise:
     read_s: float | None = None
     stale_s: float | None = None
     refuses: Refused = "nothing"
+    keeps_order: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ def scenario(
     read_s: float | None = None,
     stale_s: float | None = None,
     refuses: Refused = "nothing",
+    keeps_order: bool = True,
     load: Load | None = None,
     options: Options | None = None,
     needs_network: bool = False,
@@ -74,7 +76,7 @@ def scenario(
             row=row,
             sentences=tuple(_sentences(act)),
             act=act,
-            promise=Promise(pause_s, read_s, stale_s, refuses),
+            promise=Promise(pause_s, read_s, stale_s, refuses, keeps_order),
             load=load or Load(),
             options=options or Options(),
             needs_network=needs_network,
