@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -144,9 +145,10 @@ class Wear:
             }
         else:
             self._skewed.discard(host)
-        for name in [name for name in self._lab.processes if name.endswith(f"@{host}")]:
-            self._lab.faults.drain_role(name)
-            self._lab.faults.restart_role(name, environment)
+        roles = [name for name in self._lab.processes if name.endswith(f"@{host}")]
+        with ThreadPoolExecutor(len(roles)) as threads:
+            list(threads.map(self._lab.faults.drain_role, roles))
+            list(threads.map(partial(self._lab.faults.restart_role, environment=environment), roles))
 
     def expire_certificate(self) -> None:
         """The proxies get a certificate that is over; `heal` ends it."""
