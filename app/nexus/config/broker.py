@@ -4,8 +4,10 @@ from typing import Any, Final
 
 from celery import bootsteps
 from celery.app.amqp import AMQP
+from celery.worker import state
 from kombu import Connection
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from redis.sentinel import SentinelConnectionPool
@@ -15,6 +17,7 @@ from nexus.kernel import sentinel
 # Between two tries to find a broker that is away; Celery's own are 2, 4, 6 .. 30 s, in which nobody works.
 _PAUSE_S: Final = 0.2
 _PAUSE_MAX_S: Final = 1.0
+_LOOK_AT_MESSAGES_S: Final = 1.0
 
 
 def address(url: str) -> str:
@@ -101,3 +104,40 @@ class FollowMaster(bootsteps.StartStopStep):
     def _look(self, consumer: Any) -> None:
         for channel in consumer.connection.transport.channels:
             leave_former_master(channel)
+
+
+class CountAcknowledgements(bootsteps.StartStopStep):
+    """A worker that could not acknowledge its messages, because the broker was away, begins anew.
+
+    Celery logs it and goes on, and kombu counts such a message as being worked on for ever. With as many of them as a
+    worker may have it asks for no more, and so never even finds out that the broker was away.
+    """
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        self._timer: Any = None
+        self._is_suspected = False
+
+    def include_if(self, consumer: Any) -> bool:
+        """Whether it is kombu that counts, as it does for Redis."""
+        return not consumer.app.conf.broker_url.startswith("amqp")
+
+    def start(self, consumer: Any) -> None:
+        """With each new connection."""
+        self._is_suspected = False
+        self._timer = consumer.timer.call_repeatedly(_LOOK_AT_MESSAGES_S, self._look, (consumer,))
+
+    def stop(self, consumer: Any) -> None:
+        """With the connection's end."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self, consumer: Any) -> None:
+        """Twice, because a message may be between two hands for a moment."""
+        taken = [channel.qos for channel in consumer.connection.transport.channels]
+        count = sum(len(qos._delivered) - len(qos._dirty) for qos in taken)
+        was_suspected, self._is_suspected = self._is_suspected, count > len(state.reserved_requests)
+        if was_suspected and self._is_suspected:
+            raise RedisConnectionError("acknowledgements were lost")  # which Celery answers by connecting anew

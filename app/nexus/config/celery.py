@@ -151,7 +151,7 @@ class ShowLife(bootsteps.StartStopStep):
 
 
 app.steps["worker"].add(ShowLife)
-app.steps["consumer"].add(broker.FollowMaster)
+app.steps["consumer"].update((broker.FollowMaster, broker.CountAcknowledgements))
 
 
 @signals.setup_logging.connect(weak=False)

@@ -148,6 +148,22 @@ def test_a_broker_that_is_away_costs_time_and_nothing_else(role: Make, broker: R
     assert not DeadLetter.objects.exists()
 
 
+def test_a_worker_that_could_acknowledge_nothing_of_all_it_had_taken_goes_on(role: Make, broker: Redis) -> None:
+    slow = {"TEST_LEASE_SECONDS": "3", "TEST_TASK_SECONDS": "0.2"}
+    role("relay", **slow)
+    worker = role("worker", **slow)
+    publish("NumberDrawn", range(40))
+    # It has as many messages as it may have, so it asks the broker for none, and nothing tells it of the broker's end.
+    eventually(lambda: len(effects()) > 4, "the first effects", role=worker)
+    broker.kill()
+    taken = len(effects()) + 8
+    eventually(lambda: len(effects()) >= taken or worker.has_logged("Couldn't ack"), "what it had taken", role=worker)
+    time.sleep(2)
+    broker.start()
+    eventually(lambda: len(set(effects())) == 40, "all effects", timeout=40, role=worker)
+    assert effects() == list(range(40))
+
+
 def test_a_worker_that_is_away_heaps_up_neither_attempts_nor_dead_letters(role: Make) -> None:
     relay = role("relay", TEST_LEASE_SECONDS="0.1")
     publish("NumberDrawn", range(3))
