@@ -11,7 +11,7 @@ LENGTH_MAX: Final = 220
 # By who says it: what tells where the seconds went.
 _TELLING: Final = {
     "patroni": re.compile(
-        r"promot|demot|session lock|Lock owner|Setting (synchronous|leader)|failsafe|rewind|switchover|not healthy|"
+        r"promot|demot|session lock|Setting (synchronous|leader)|failsafe|rewind|switchover|not healthy|"
         r"DCS is not|Demoting|starting as|new timeline|received .* shutdown|is (ready to accept|shut down)|canceling|"
         r"terminating (connection|walsender)|PANIC|No space|remaining connection slots|too many",
     ),

@@ -8,8 +8,8 @@ from drills.run import Run
 from drills.scenario import Load, scenario
 from drills.workload import Workload
 
-MEASURED_S, OVERLOADED_S = 8.0, 15.0
-CAPACITY_USERS, CROWD, ACCOUNTS = 40, 300, 8
+WARM_UP_S, MEASURED_S, OVERLOADED_S = 4.0, 8.0, 20.0
+CAPACITY_USERS, CROWD, ACCOUNTS = 64, 300, 8
 TIMES, GOODPUT = 3, 0.8
 DISTANCE_MS = 100
 BACK_WITHIN_S = 30.0
@@ -39,8 +39,9 @@ def overload(run: Run) -> None:
 
 
 def _then_it_was_shed_well(run: Run, seen: Sequence[Record], carried: float) -> None:
-    goodput, unsure = _goodput(seen), sum(record.verdict == "unknown" for record in seen)
-    refused = [record for record in seen if record.verdict == "fail"]
+    goodput = _goodput(seen)
+    refused = [record for record in seen if record.status == 503]
+    unsure = sum(record.verdict == "unknown" and record.status != 503 for record in seen)
     texts = [record.about["text"] for record in refused if "text" in record.about]
     statement = "SELECT count(*) FROM nexus_post WHERE text = ANY(%s)"
     ((committed,),) = run.cluster.sql(run.cluster.primary(), statement, texts)
@@ -77,14 +78,15 @@ def _crowd(run: Run, users: int, rate: float, seconds: float) -> Sequence[Record
     load = Workload(run.cluster, folder, run=name, users=users, rate=rate, accounts=ACCOUNTS, retries=False)
     with load as crowd:
         crowd.start()
-        run.goes_on(seconds)
+        run.goes_on(WARM_UP_S + seconds)
         crowd.stop()
-        return [record for record in crowd.records() if crowd.begun <= record.started and record.ended <= crowd.ended]
+        begun = crowd.begun + WARM_UP_S
+        return [record for record in crowd.records() if begun <= record.ended <= crowd.ended]
 
 
 def _goodput(records: Sequence[Record]) -> float:
     """Good answers a second."""
     if not records:
         return 0.0
-    begun, ended = min(r.started for r in records), max(r.ended for r in records)
+    begun, ended = min(r.ended for r in records), max(r.ended for r in records)
     return sum(record.verdict == "ok" for record in records) / max(ended - begun, 0.1)
