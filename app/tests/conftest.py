@@ -13,6 +13,18 @@ from tests.standby import Replica, joined, streaming
 _atomic = database.atomic
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(request: pytest.FixtureRequest) -> Iterator[None]:
+    """pytest-django's own, but a database may take its time to be made: a busy machine needs more than a request may."""
+    options = connection.settings_dict["OPTIONS"]
+    usual = options["options"]
+    options["options"] = f"{usual} -c statement_timeout=60000"
+    made = request.getfixturevalue("django_db_setup")
+    connection.close()
+    options["options"] = usual
+    yield made
+
+
 @pytest.fixture(autouse=True)
 def _strict_use_cases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(use_cases, "is_strict", True)
