@@ -14,15 +14,14 @@ _atomic = database.atomic
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(request: pytest.FixtureRequest) -> Iterator[None]:
-    """pytest-django's own, but a database may take its time to be made: a busy machine needs more than a request may."""
+def django_db_setup(request: pytest.FixtureRequest) -> None:
+    """pytest-django's own, but to make a database may take longer than a request's statement: machines are busy."""
     options = connection.settings_dict["OPTIONS"]
     usual = options["options"]
     options["options"] = f"{usual} -c statement_timeout=60000"
-    made = request.getfixturevalue("django_db_setup")
+    request.getfixturevalue("django_db_setup")
     connection.close()
     options["options"] = usual
-    yield made
 
 
 @pytest.fixture(autouse=True)
