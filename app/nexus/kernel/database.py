@@ -77,9 +77,14 @@ def is_statement_timeout(error: BaseException) -> bool:
     return sqlstate(error) == _STATEMENT_TIMEOUT
 
 
+def is_short_of_something(error: BaseException) -> bool:
+    """Whether the server had no disk, no memory or no place for it (class 53); it has done nothing then."""
+    return (sqlstate(error) or "").startswith("53")
+
+
 def as_unavailable(error: DatabaseError | InterfaceError) -> Unavailable | None:
     """The answer for a database that cannot serve now; None for an error that is a fault of ours."""
-    if is_wrong_node(error) or is_lock_timeout(error) or is_statement_timeout(error):
+    if any(is_so(error) for is_so in (is_wrong_node, is_lock_timeout, is_statement_timeout, is_short_of_something)):
         return Unavailable("The database cannot answer right now.", retry_after=random.randint(1, 3))
     return None
 

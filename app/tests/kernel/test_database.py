@@ -100,3 +100,11 @@ def test_a_statement_that_takes_too_long_is_an_answer_and_not_a_fault() -> None:
     unavailable = database.as_unavailable(caught.value)
     assert isinstance(unavailable, Unavailable)
     assert unavailable.retry_after in (1, 2, 3)
+
+
+@pytest.mark.parametrize("state", ["53100", "53200", "53300"])
+def test_a_server_that_is_short_of_something_is_an_answer_and_not_a_fault(state: str) -> None:
+    with pytest.raises(OperationalError) as caught, connection.cursor() as cursor:
+        cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '{state}'; END $$")
+    assert isinstance(database.as_unavailable(caught.value), Unavailable)
+    assert not database.is_wrong_node(caught.value), "it would be as short of it a moment later"
