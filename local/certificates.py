@@ -62,7 +62,7 @@ class Authority:
         )
         return authority.public_bytes(serialization.Encoding.PEM)
 
-    def server(self, addresses: Sequence[str], lifetime: datetime.timedelta = LIFETIME) -> bytes:
+    def server(self, addresses: Sequence[str], lifetime: datetime.timedelta | None = None) -> bytes:
         """A certificate for localhost and these addresses, and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         names: list[x509.GeneralName] = [
@@ -70,7 +70,12 @@ class Authority:
             *(x509.IPAddress(ipaddress.ip_address(address)) for address in addresses),
         ]
         server = (
-            _builder(x509.Name.from_rfc4514_string("CN=localhost"), self._name, key.public_key(), lifetime)
+            _builder(
+                x509.Name.from_rfc4514_string("CN=localhost"),
+                self._name,
+                key.public_key(),
+                LIFETIME if lifetime is None else lifetime,
+            )
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(self._key_id), critical=False)

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from drills.faults import Faults
 from drills.lab.lab import Lab
-from drills.lab.programs import POSTGRES, REPLICAS
+from drills.lab.places import POSTGRES, REPLICAS
 from local.failure import Failure
 from local.progress import say, step
 from local.state import State

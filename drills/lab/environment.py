@@ -3,7 +3,7 @@
 from typing import Final
 
 from drills.lab.network import DATABASES, FLOATING
-from drills.lab.programs import HTTPS, POSTGRES, REPLICAS, SENTINEL, Places
+from drills.lab.places import HTTPS, POSTGRES, REPLICAS, SENTINEL, Places
 from drills.lab.template import APPLICATION
 from local.sentinel import MASTER
 from local.test_environment import variables

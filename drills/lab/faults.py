@@ -14,8 +14,8 @@ import redis
 from drills.lab.inside import ask
 from drills.lab.network import DATABASES, HOSTS, PROXIES
 from drills.lab.options import NotPossible
+from drills.lab.places import PATRONI, REDIS, SENTINEL
 from drills.lab.process import Process
-from drills.lab.programs import PATRONI, REDIS, SENTINEL
 from drills.lab.wear import Wear
 from local.failure import Failure
 

@@ -16,8 +16,8 @@ import redis
 from drills.lab.inside import Inside, ask, rows
 from drills.lab.network import DATABASES, FLOATING, PROXIES, Loopback, Network
 from drills.lab.options import Options
+from drills.lab.places import HTTPS, PATRONI, POSTGRES, PROXY_METRICS, REDIS, REPLICAS, SENTINEL
 from drills.lab.process import Process
-from drills.lab.programs import HTTPS, PATRONI, POSTGRES, PROXY_METRICS, REDIS, REPLICAS, SENTINEL
 from drills.lab.template import APPLICATION
 from local.sentinel import MASTER
 

@@ -23,17 +23,10 @@ from drills.lab.janitor import Janitor
 from drills.lab.journal import Journal
 from drills.lab.network import DATABASES, FLOATING, Loopback, Namespaces, Network, are_namespaces_permitted
 from drills.lab.options import NotPossible, Options
+from drills.lab.patroni import patroni_settings
+from drills.lab.places import ETCD, HTTPS, POSTGRES, Places
 from drills.lab.process import Process, Program, Starter
-from drills.lab.programs import (
-    ETCD,
-    HTTPS,
-    POSTGRES,
-    Places,
-    database_programs,
-    patroni_settings,
-    proxy_programs,
-    role_programs,
-)
+from drills.lab.programs import database_programs, proxy_programs, role_programs
 from drills.lab.template import SUPERUSER, copy
 from drills.lab.versions import versions
 from local.certificates import Authority

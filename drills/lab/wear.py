@@ -16,8 +16,8 @@ from drills.lab import disks
 from drills.lab.inside import connect
 from drills.lab.network import APPLICATIONS, DATABASES, PROXIES
 from drills.lab.options import NotPossible
+from drills.lab.places import POSTGRES
 from drills.lab.process import Process, Program
-from drills.lab.programs import POSTGRES
 from drills.lab.template import APPLICATION, STRANGER
 from local.state import ROOT
 
