@@ -78,5 +78,5 @@ def _request(told: dict[str, Any]) -> str | None:
     status = int(told.get("status") or 0)
     if told.get("event") != "request" or (status < 500 and str(told.get("retries", "0")) == "0"):
         return None
-    where = f"{told.get('backend', '')}/{told.get('server', '')}"
+    where = f"{told.get('backend', '')}/{told.get('server', '')} {told.get('termination', '')}"
     return f"failed request: {told.get('method')} {told.get('path')} {status} {where} retries {told.get('retries')}"
