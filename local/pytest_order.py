@@ -7,7 +7,7 @@ from xdist.scheduler import LoadScopeScheduling
 # Each shares one expensive stack among its tests; together they are most of the time of a run.
 # (xdist's own marks for this, --dist loadgroup, have no effect in xdist 3.8 under pytest 9.2.)
 STORIES = ("app/tests/stack/", "local/tests/test_run.py")
-FIRST = (*STORIES, "haproxy/tests/")
+FIRST = (*STORIES, "drills/tests/test_drills.py", "haproxy/tests/")
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]

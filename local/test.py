@@ -17,9 +17,9 @@ from local.state import ROOT
 from local.test_environment import clean, variables
 
 BIN = Path(sys.executable).parent
-CODE = [".", "../local", "../haproxy", "../bench"]  # seen from app/, whose pyproject.toml rules
-TYPED = ["nexus", "manage.py", "tests", "../local", "../haproxy", "../bench"]
-TESTS = ["app/tests", "local/tests", "haproxy/tests", "bench/tests"]
+CODE = [".", "../local", "../haproxy", "../bench", "../drills"]  # seen from app/, whose pyproject.toml rules
+TYPED = ["nexus", "manage.py", "tests", "../local", "../haproxy", "../bench", "../drills"]
+TESTS = ["app/tests", "local/tests", "haproxy/tests", "bench/tests", "drills/tests"]
 GENERATED = ["app/contracts", "docs", "README.md"]
 LIMIT = 45 * 60.0
 
@@ -67,7 +67,10 @@ class Steps:
 
     def generate(self) -> bool:
         """Writes them."""
-        return self._quietly([sys.executable, "manage.py", "generate"], self._settings)
+        paths = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "app")])}
+        return self._quietly([sys.executable, "manage.py", "generate"], self._settings) and self._quietly(
+            [sys.executable, "-m", "drills.document"], paths
+        )
 
     def tests(self) -> bool:
         """pytest on all cores, with servers of its own."""
