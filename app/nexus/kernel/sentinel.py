@@ -1,5 +1,6 @@
 """Redis that is found through its Sentinels: the address of such a group, and how its sockets notice a dead peer."""
 
+import re
 import socket
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 SCHEME: Final = "redis+sentinel"
 FORM: Final = f"{SCHEME}://[user:password@]host:26379,host:26379/master-name/0"
 _PORT: Final = 26379
+_NETLOC: Final = re.compile(r"^([^/?#]*)(.*)$", re.DOTALL)
 _SENTINEL_PASSWORD: Final = "sentinel_password"  # noqa: S105 (a name)
 
 # A peer that is gone without a word is noticed by the kernel, also by a connection that only listens.
@@ -43,8 +45,10 @@ class Group:
     @classmethod
     def of(cls, url: str) -> Self:
         """The group that `url` names; raises ValueError with the end of a sentence."""
-        parts = urlsplit(url)
-        credentials, _, hosts = parts.netloc.rpartition("@")
+        # Not by urlsplit as a whole: it takes an address in brackets for the only one.
+        netloc, rest = _NETLOC.findall(url.removeprefix(f"{SCHEME}://"))[0]
+        parts = urlsplit(rest)
+        credentials, _, hosts = netloc.rpartition("@")
         user, _, password = credentials.partition(":")
         master, _, database = parts.path.removeprefix("/").partition("/")
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
