@@ -71,7 +71,7 @@ generate: .python ## Write contracts, error pages and the data model from the co
 	@exec $(V)/python -m local.test generate
 
 format: .python ## Bring the code into its layout
-	@cd app && ../$(V)/ruff check --fix --quiet . ../local ../haproxy ../drills; ../$(V)/ruff format . ../local ../haproxy ../drills
+	@cd app && ../$(V)/ruff check --fix --quiet . ../local ../haproxy ../bench ../drills; ../$(V)/ruff format . ../local ../haproxy ../bench ../drills
 
 lock: .python ## Resolve requirements*.in into the locks; UPGRADE=1 takes newer versions
 	@$(LOCK) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt

@@ -30,14 +30,14 @@ class Faults(Protocol):
         """Packets between the node and the others vanish; with `incoming_only`, only those towards the node."""
 
     def heal(self) -> None:
-        """Ends every cut."""
+        """Mends everything that is broken."""
 
     # Roles of the application and the proxies
     def kill_web_worker(self, host: str) -> None:
         """kill -9 of one of the worker processes behind a web replica's master."""
 
     def kill_role(self, name: str) -> None:
-        """kill -9 of a whole replica, which is started again by its supervisor."""
+        """kill -9 of a whole replica; `restart_role` starts it again."""
 
     def silence_role(self, name: str) -> None:
         """SIGSTOP of a whole replica; `restart_role` ends it."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -65,9 +66,9 @@ class _Configured(Server):
         if not self.file.exists():
             self.file.write_text(self.config())
 
+    @abstractmethod
     def config(self) -> str:
         """What stands in the file at first."""
-        raise NotImplementedError
 
     def command(self) -> list[str]:
         """The server in the foreground."""

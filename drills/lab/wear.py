@@ -41,14 +41,28 @@ class SlowRoad:
     def __init__(self, lab: "Lab") -> None:
         self._lab = lab
         self._roads: list[Process] = []
+        self._is_taken = False
         self._file = lab.folder / "delay"
 
     def open(self, ms: int) -> None:
-        """The first time connections that are idle are closed, so that they are made anew on the slow road."""
+        """Connections that are idle are closed, so that they are made anew on the slow road."""
         self._file.write_text(str(ms))
-        if self._roads:
-            return
-        proxies = ", ".join(self._lab.network.address(proxy) for proxy in PROXIES)
+        if not self._roads:
+            self._build()
+        if not self._is_taken:
+            self._redirect()
+            self._is_taken = True
+        self._move()
+
+    def close(self) -> None:
+        """Nothing is late any more; what is on the slow road may stay there for as long as it likes."""
+        if self._is_taken:
+            self._file.write_text("0")
+            for node in DATABASES:
+                self._lab.network.unfilter(node, TABLE)
+            self._is_taken = False
+
+    def _build(self) -> None:
         for node in DATABASES:
             address = self._lab.network.address(node)
             ends = (f"{address}:{ROAD}", f"{address}:{POSTGRES}", str(self._file))
@@ -57,18 +71,13 @@ class SlowRoad:
             road.start()
             self._roads.append(road)
         self._wait_for_roads()
+
+    def _redirect(self) -> None:
+        proxies = ", ".join(self._lab.network.address(proxy) for proxy in PROXIES)
         for node in DATABASES:
             chain = "type nat hook prerouting priority dstnat"
             rule = f"ip saddr {{ {proxies} }} tcp dport {POSTGRES} redirect to :{ROAD}"
             self._lab.network.filter(node, f"table {TABLE} {{\nchain in {{\n{chain};\n{rule}\n}}\n}}\n")
-        self._move()
-
-    def close(self) -> None:
-        """Nothing is late any more; what is on the slow road may stay there for as long as it likes."""
-        if self._roads:
-            self._file.write_text("0")
-            for node in DATABASES:
-                self._lab.network.unfilter(node, TABLE)
 
     def _wait_for_roads(self) -> None:
         for road in self._roads:

@@ -103,13 +103,14 @@ def test_a_lost_node_says_nothing_and_comes_back_with_its_data(healed: Lab) -> N
 
 
 @needs_network
-def test_a_slow_database_answers_late(healed: Lab) -> None:
+def test_a_slow_database_answers_late_as_often_as_it_is_slow(healed: Lab) -> None:
     address = (healed.network.address("floating"), 5432, "application")
-    healed.faults.slow_database(300)
-    late = _seconds(healed, *address)
-    assert late > 0.9  # a connection takes several answers
-    healed.faults.slow_database(0)
-    assert min(_seconds(healed, *address) for _ in range(5)) < late / 2
+    for _ in range(2):
+        healed.faults.slow_database(300)
+        late = _seconds(healed, *address)
+        assert late > 0.9  # a connection takes several answers
+        healed.faults.slow_database(0)
+        assert min(_seconds(healed, *address) for _ in range(5)) < late / 2
 
 
 @needs_network

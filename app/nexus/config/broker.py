@@ -72,7 +72,7 @@ def leave_former_master(channel: Any) -> None:
             continue
         before = pool.master_address
         try:
-            is_former = pool.get_master_address() != before  # type: ignore[no-untyped-call]  # it ends idle ones
+            is_former = pool.get_master_address() != before  # it ends idle ones
         except RedisError:
             continue
         if is_former and name == "_async_pool" and channel._in_poll:

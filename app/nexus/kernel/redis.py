@@ -126,7 +126,7 @@ class _Sentinels(Sentinel):
         """Where the master is; raises MasterNotFoundError when none of them knows."""
         asking = copy.copy(self)
         asking.sentinels = list(self.sentinels)
-        found: tuple[str, int] = Sentinel.discover_master(asking, service_name)  # type: ignore[no-untyped-call]
+        found: tuple[str, int] = Sentinel.discover_master(asking, service_name)
         self.sentinels = asking.sentinels
         return found
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from nexus.kernel.outbox import DeadLetter, Delivery, OutboxEvent
+from tests.config.effects import effects, publish
 from tests.config.processes import WITH_REACTIONS_OF_TESTS, Role, eventually
 from tests.config.rabbitmq import RabbitMQ
-from tests.config.test_work import _effects, effects, publish  # noqa: F401
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("effects_of_tests")]
 
 
 def test_work_is_done_once_over_rabbitmq_also_when_it_stops_meanwhile(tmp_path: Path) -> None:

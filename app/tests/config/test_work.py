@@ -14,20 +14,12 @@ from local.ports import free_port
 from local.redis import Redis
 from nexus.kernel import outbox
 from nexus.kernel.outbox import DeadLetter, Delivery, OutboxEvent
+from tests.config.effects import effects, publish
 from tests.config.processes import WITH_REACTIONS_OF_TESTS, Role, eventually
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("effects_of_tests")]
 
 Make = Callable[..., Role]
-
-
-@pytest.fixture(autouse=True)
-def _effects() -> Iterator[None]:
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE effects_of_tests (number integer NOT NULL)")
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE effects_of_tests")
 
 
 @pytest.fixture
@@ -53,18 +45,6 @@ def role(tmp_path: Path, broker: Redis) -> Iterator[Make]:
     for each in made:
         if each.is_running:
             each.kill()
-
-
-def publish(name: str, numbers: range, request_id: str = "") -> None:
-    OutboxEvent.objects.bulk_create(
-        OutboxEvent(name=name, payload={"number": number}, request_id=request_id) for number in numbers
-    )
-
-
-def effects() -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT number FROM effects_of_tests WHERE number >= 0 ORDER BY number")
-        return [number for (number,) in cursor.fetchall()]
 
 
 def ticks() -> int:

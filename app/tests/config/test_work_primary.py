@@ -8,20 +8,12 @@ from django.db import connection
 
 from local.ports import free_port
 from local.redis import Redis
-from nexus.kernel.outbox import DeadLetter, OutboxEvent
+from nexus.kernel.outbox import DeadLetter
+from tests.config.effects import effects, publish
 from tests.config.processes import WITH_REACTIONS_OF_TESTS, Role, database_url, eventually
 from tests.kernel.road import Road
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _effects() -> Iterator[None]:
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE effects_of_tests (number integer NOT NULL)")
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE effects_of_tests")
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("effects_of_tests")]
 
 
 @pytest.fixture
@@ -41,25 +33,15 @@ def roles(tmp_path: Path, road: Road) -> Iterator[tuple[Role, Role]]:
         }
         made = [Role(name, tmp_path, environment, program=WITH_REACTIONS_OF_TESTS) for name in ("relay", "worker")]
         with made[0], made[1]:
-            publish(range(10))
+            publish("NumberDrawn", range(10))
             eventually(lambda: effects() == list(range(10)), "the first effects", role=made[1])
             yield made[0], made[1]
-
-
-def publish(numbers: range) -> None:
-    OutboxEvent.objects.bulk_create(OutboxEvent(name="NumberDrawn", payload={"number": n}) for n in numbers)
-
-
-def effects() -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT number FROM effects_of_tests WHERE number >= 0 ORDER BY number")
-        return [number for (number,) in cursor.fetchall()]
 
 
 def test_a_primary_that_is_away_for_a_while_is_used_as_soon_as_it_is_back(road: Road, roles: tuple[Role, Role]) -> None:
     there = road.to
     road.lead(None)
-    publish(range(10, 30))
+    publish("NumberDrawn", range(10, 30))
     eventually(lambda: roles[0].events().count("relay_database_unavailable") > 2, "the relay to miss it")
     road.lead(there)
     eventually(lambda: effects() == list(range(30)), "all effects", role=roles[1])
@@ -69,7 +51,7 @@ def test_a_primary_that_is_away_for_a_while_is_used_as_soon_as_it_is_back(road: 
 def test_a_road_that_falls_silent_holds_neither_of_them(road: Road, roles: tuple[Role, Role]) -> None:
     there = road.to
     road.fall_silent()
-    publish(range(10, 30))
+    publish("NumberDrawn", range(10, 30))
     # It has given up the connection that was there and found that no other can be made.
     eventually(lambda: roles[0].has_logged("primary_away"), "the relay to give up")
     road.lead(there)

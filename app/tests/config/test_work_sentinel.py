@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -11,10 +10,10 @@ import pytest
 
 from local.sentinel import MASTER, Node, SentinelGroup
 from nexus.kernel.outbox import DeadLetter, Delivery, OutboxEvent
+from tests.config.effects import effects, publish
 from tests.config.processes import WITH_REACTIONS_OF_TESTS, Role, eventually
-from tests.config.test_work import _effects, effects, publish  # noqa: F401
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("effects_of_tests")]
 
 
 def kill(group: SentinelGroup, master: Node) -> Callable[[], None]:
@@ -29,7 +28,7 @@ def hang(group: SentinelGroup, master: Node) -> Callable[[], None]:
 
 def replace(group: SentinelGroup, master: Node) -> Callable[[], None]:
     with closing(group.sentinels[0].client()) as client:
-        client.execute_command("SENTINEL FAILOVER", MASTER)  # type: ignore[no-untyped-call]
+        client.execute_command("SENTINEL FAILOVER", MASTER)
     return lambda: None
 
 
@@ -47,20 +46,16 @@ def test_work_goes_on_at_the_next_master_and_the_return_of_the_last_one_does_no_
             eventually(lambda: len(set(effects())) == 100, "the first effects", timeout=60, role=worker)
             old = group.master()
             heal = fault(group, old)
-            begun = time.monotonic()
             publish("NumberDrawn", range(100, 200))
             eventually(lambda: len(set(effects())) == 200, "effects by the next master", timeout=60, role=worker)
-            print(fault.__name__, "work again", time.monotonic() - begun)
             eventually(lambda: group.wait_until_elected() is not old, "the next master")
             heal()
             publish("NumberDrawn", range(200, 300))
             eventually(lambda: len(set(effects())) == 300, "effects after its return", timeout=60, role=worker)
-            print(fault.__name__, "after return", time.monotonic() - begun)
             group.wait_until_healthy()
             publish("NumberDrawn", range(300, 310))
             eventually(lambda: len(set(effects())) == 310, "effects of a healthy group", timeout=60, role=worker)
             eventually(lambda: not Delivery.objects.filter(reaction="note_number").exists(), "no delivery left")
-            print(fault.__name__, "end", time.monotonic() - begun)
             assert effects() == list(range(310))
             assert not OutboxEvent.objects.exists()
             assert not DeadLetter.objects.exists()

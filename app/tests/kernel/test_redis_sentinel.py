@@ -54,7 +54,7 @@ def hang(group: SentinelGroup) -> Heal:
 
 def replace(group: SentinelGroup) -> Heal:
     with closing(group.sentinels[0].client()) as client:
-        client.execute_command("SENTINEL FAILOVER", MASTER)  # type: ignore[no-untyped-call]
+        client.execute_command("SENTINEL FAILOVER", MASTER)
     return lambda: None
 
 
@@ -165,7 +165,7 @@ def test_a_master_that_is_demoted_makes_its_client_ask_the_sentinels_again(group
     with closing(group.master().client()) as master:
         # By hand, so that the connection stays open: a Sentinel would end it.
         master.replicaof(group.nodes[1].host, str(group.nodes[1].port))
-    connection.send_command("SET", "key", "refused")  # type: ignore[no-untyped-call]
+    connection.send_command("SET", "key", "refused")
     with pytest.raises(RedisConnectionError, match="The previous master is now a slave"):
         connection.read_response()
     assert connection._sock is None, "the next use of it asks where the master is"
@@ -198,7 +198,7 @@ def test_many_threads_that_look_for_the_master_at_once_forget_no_sentinel(group:
     def look() -> None:
         for _ in range(50):
             manager.sentinels = manager.sentinels[::-1]
-            manager.discover_master(MASTER)  # type: ignore[no-untyped-call]
+            manager.discover_master(MASTER)
 
     in_threads(look)
     assert {id(each) for each in manager.sentinels} == known

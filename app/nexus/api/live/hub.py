@@ -208,9 +208,7 @@ async def _client(url: str) -> AsyncIterator["Redis"]:
         return
     group = sentinel.Group.of(url)
     asked = {**sentinel.QUICK, **group.sentinel_credentials, "retry": no_retry}
-    sentinels = Sentinel(  # type: ignore[no-untyped-call]
-        group.sentinels, sentinel_kwargs=asked, **group.credentials, **options
-    )
+    sentinels = Sentinel(group.sentinels, sentinel_kwargs=asked, **group.credentials, **options)
     async with aclosing(sentinels), aclosing(sentinels.master_for(group.master, db=group.database)) as client:
         yield client
 
@@ -229,7 +227,7 @@ class _Master:
             return
         self._look_at = time.monotonic() + sentinel.LOOK_S
         try:
-            address = await self._pool.get_master_address()  # type: ignore[no-untyped-call]
+            address = await self._pool.get_master_address()
         except RedisError:
             self._look_at = time.monotonic() + sentinel.LOOK_AFTER_FAILURE_S
             return
