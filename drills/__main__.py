@@ -16,6 +16,7 @@ from drills import report, results
 from drills.controls import CONTROLS, TRIES, Control
 from drills.lab.lab import Lab
 from drills.lab.options import NotPossible, Options
+from drills.mechanisms import MECHANISMS
 from drills.play import Result, play
 from drills.results import Store
 from drills.scenario import Scenario, all_scenarios
@@ -158,7 +159,7 @@ def write_report(sums: dict[str, Any]) -> None:
 
 def _chosen(names: Sequence[str]) -> tuple[list[Scenario], list[Control]]:
     scenarios = {each.name: each for each in all_scenarios()}
-    controls = {each.name: each for each in CONTROLS}
+    controls = {each.name: each for each in (*CONTROLS, *MECHANISMS)}
     if unknown := [name for name in names if name not in scenarios and name not in controls]:
         raise Failure(f"There is no drill {unknown[0]}. There are: {', '.join([*scenarios, *controls])}.")
     if not names:

@@ -49,8 +49,8 @@ class Store:
 
 
 def commit() -> str:
-    """The commit; with what is changed in the working copy, a digest of that as well."""
-    head = _git("rev-parse", "--short=10", "HEAD") or "unknown"
+    """The last commit that changed what is drilled; with what is changed in the working copy, a digest of that too."""
+    head = _git("log", "-1", "--format=%h", "--abbrev=10", "--", *_OURS) or "unknown"
     changed = _git("diff", "HEAD", "--", *_OURS)
     return f"{head}+{hashlib.sha256(changed.encode()).hexdigest()[:6]}" if changed else head
 

@@ -31,6 +31,7 @@ def _strict_use_cases(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _empty_redis() -> None:
+    redis._unblock()  # whatever the test before did to it
     redis.attempt("tests", lambda client: client.flushdb(), None)
 
 

@@ -22,3 +22,4 @@ class Options:
     retry_timeout: int = 2
     environment: Mapping[str, str] = field(default_factory=dict)  # more variables of the roles
     proxy_config: Callable[[str], str] | None = None  # edits the text of haproxy.cfg
+    without: str = ""  # which mechanism of drills.lab.without the application lacks

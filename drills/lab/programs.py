@@ -1,5 +1,6 @@
 """The programs of the laboratory and their settings; those of Postgres stand in patroni.py."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -147,7 +148,7 @@ def _keepalived(places: Places, host: str) -> Program:
     lines = [f"$NEXUS_{name}={value}" for name, value in settings.items()]
     file = directory / "keepalived.conf"
     file.write_text("\n".join([*lines, f"include {KEEPALIVED}", ""]))
-    pids = [word for flag in ("p", "r", "c") for word in (f"-{flag}", str(directory / f"{flag}.pid"))]
+    pids = [word for flag in ("p", "r", "c", "b") for word in (f"-{flag}", str(directory / f"{flag}.pid"))]
     return Program(f"keepalived@{host}", [str(binary("keepalived")), "-n", "-l", "-f", str(file), *pids], directory)
 
 
@@ -174,9 +175,13 @@ def _role(places: Places, host: str, role: str, variables: Mapping[str, str]) ->
         **({"NEXUS_BIND": f"{address}:{port}"} if port else {}),
     }
     at = (port, "/readyz") if port else (METRICS[role], "/metrics")
+    module = ["nexus.config"]
+    if places.options.without:
+        module = ["drills.lab.without", places.options.without]
+        own["PYTHONPATH"] += f"{os.pathsep}{ROOT}"
     return Program(
         f"{role}@{host}",
-        [sys.executable, "-m", "nexus.config", role],
+        [sys.executable, "-m", *module, role],
         directory,
         own,
         is_ready=partial(_answers, address, *at),

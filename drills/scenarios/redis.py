@@ -33,6 +33,25 @@ def redis_gone(run: Run) -> None:
     run.until_writes_flow()
 
 
+@scenario(row=13, pause_s=0.5)
+def redis_silent(run: Run) -> None:
+    """
+    Given Redis three times with Sentinel, and steady load
+    When every Redis stops, and does not say so
+    Then no read and no write fails, nobody sees a pause, and every timeline is whole afterwards
+    """
+    nodes = [run.cluster.primary(), *run.cluster.standbys()]
+    with run.when("SIGSTOP of every Redis"):
+        for node in nodes:
+            run.faults.stop(f"redis@{node}")
+    run.goes_on(12)
+    with run.mended("SIGCONT of every Redis"):
+        for node in nodes:
+            run.faults.cont(f"redis@{node}")
+    run.goes_on(4)
+    run.until_writes_flow()
+
+
 @scenario(row=13, pause_s=0.5, needs_network=True)
 def redis_partitioned(run: Run) -> None:
     """

@@ -23,8 +23,9 @@ T = TypeVar("T")
 
 FIRST_S: Final = 0.25
 SECOND_S: Final = 0.5
-# As long as the server lets a statement run; a silent primary is given up much sooner, by the check of its connection.
+# As long as the server lets a statement run; a silent primary is given up much sooner, when its connection is checked.
 PRIMARY_S: Final = 2.0
+_REACH_S: Final = 0.3
 # The proxy gives up a first try of a read after two seconds.
 _PERSIST_S: Final = 1.2
 _FAILURES: Final = (DatabaseError, InterfaceError)
@@ -156,6 +157,9 @@ class _Reading(Generic[T]):
 
     def _of_primary(self) -> T:
         begun_at = time.time()
+        with waiting.limit(_REACH_S):  # a write would wait for longer, but others can answer a read
+            connections[PRIMARY].close_if_health_check_failed()
+            connections[PRIMARY].ensure_connection()
         with nodes.reading_from(PRIMARY), waiting.each(PRIMARY_S):
             answer = self._answer(begun_at)
         # What follows in this call must not be older.

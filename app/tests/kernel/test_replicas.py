@@ -19,8 +19,10 @@ from nexus.domain.users.models import User
 from nexus.kernel import database, metrics, nodes, redis, replicas, replication, restraint, stale, written
 from nexus.kernel.errors import NotFound
 from nexus.kernel.nodes import PRIMARY, REPLICA
+from nexus.kernel.parking import BREAKER
 from nexus.kernel.viewer import ANONYMOUS, Viewer
 from tests import factories as make
+from tests.kernel.road import Road
 from tests.standby import Replica, away, forget_what_redis_knows
 
 
@@ -187,6 +189,23 @@ def test_a_replica_that_says_nothing_is_not_waited_for(replica: Replica) -> None
     finally:
         os.kill(replica.standby.pid, signal.SIGCONT)
         os.kill(backend, signal.SIGCONT)
+
+
+def test_a_read_leaves_a_silent_primary_before_a_write_would(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    primary = connections[PRIMARY]
+    with Road(int(primary.settings_dict["PORT"])) as road, monkeypatch.context() as patched:
+        primary.close()
+        patched.setitem(primary.settings_dict, "PORT", road.port)
+        with called(), database.time_budget():
+            assert replicas.read(node, needs_primary=True) == "primary"
+        road.fall_silent()
+        primary.close_if_unusable_or_obsolete()  # the next request begins
+        with called(), database.time_budget():
+            assert replicas.read(node, needs_primary=True) == "replica"
+            assert replicas.read(node, needs_primary=True) == "replica"
+        assert not BREAKER.is_away, "it was not given the time that a connection may take"
 
 
 def test_a_fault_of_ours_is_not_tried_again(replica: Replica) -> None:

@@ -163,6 +163,7 @@ class Hub:
             self._subscribed, self._confirmed = set(self._mailboxes), set()
             await pubsub.subscribe(_ALIVE, *self._subscribed)
             self._pubsub = pubsub
+        self._touch(())  # what somebody began to listen to meanwhile
 
     async def _receive(self, pubsub: PubSub) -> None:
         received = await pubsub.get_message(timeout=_SILENCE_S)

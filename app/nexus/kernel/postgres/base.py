@@ -60,7 +60,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         try:
             found = self._connect(conn_params)
         except psycopg2.OperationalError:
-            BREAKER.went_away()
+            left = waiting.remaining()
+            if left is None or left > 0:  # else its caller had less time than a connection may take
+                BREAKER.went_away()
             raise
         BREAKER.came_back()
         return found

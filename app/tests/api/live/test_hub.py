@@ -58,6 +58,20 @@ def test_who_listens_is_told_once_when_the_subscription_stands_and_then_of_each_
     with_hub(redis.url, scenario)
 
 
+def test_who_begins_to_listen_while_the_hub_connects_is_told_of_each_change_too(redis: Redis) -> None:
+    async def scenario(hub: Hub) -> None:
+        while not hub._lock.locked():
+            await asyncio.sleep(0)
+        assert not hub.is_connected
+        with hub.listening({"late"}) as mailbox:
+            assert await mailbox.take(5) == {"late"}  # nobody would tell
+            assert await mailbox.take(5) == {"late"}  # the subscription stands
+            assert publish(redis, "late") == [1]
+            assert await mailbox.take(5) == {"late"}
+
+    with_hub(redis.url, scenario)
+
+
 def test_who_listens_to_what_somebody_listens_to_already_is_told_at_once(redis: Redis) -> None:
     async def scenario(hub: Hub) -> None:
         await is_true(lambda: hub.is_connected)
