@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 
 from local.postgres import Standby
@@ -11,6 +12,8 @@ from nexus.kernel import database, redis, replicas, restraint, stale, use_cases
 from tests.standby import Replica, joined, streaming
 
 _atomic = database.atomic
+# This machine may stand still for a moment: no reason for a test to go on without Redis.
+settings.CACHES["default"]["OPTIONS"] |= {"SOCKET_CONNECT_TIMEOUT": 2.0, "SOCKET_TIMEOUT": 2.0}
 
 
 @pytest.fixture(scope="session")

@@ -34,13 +34,22 @@ def worker_killed(run: Run) -> None:
 @scenario(row=14)
 def broker_lost(run: Run) -> None:
     """
-    Given tasks on their way through Redis, and steady load
+    Given tasks that heap up in Redis because both workers stand still, and steady load
     When every Redis is killed with -9, and all that was queued is gone
     Then every task is done at most 60 s after Redis is back, and has its effect once
     """
+    workers = [f"worker@{host}" for host in ("app1", "app2")]
+    with run.when("SIGSTOP of both workers"):
+        for worker in workers:
+            run.faults.stop(worker)
+    run.goes_on(2)
     with run.when("kill -9 of every Redis"):
         run.faults.redis_kill_all()
-    run.goes_on(10)
+    run.goes_on(1)
+    with run.mended("SIGCONT of both workers"):
+        for worker in workers:
+            run.faults.cont(worker)
+    run.goes_on(9)
     with run.mended("every Redis starts again, empty"):
         run.faults.heal()
     _then_all_is_done(run)

@@ -116,8 +116,8 @@ def caches(redis_url: str) -> dict[str, dict[str, Any]]:
             "LOCATION": [redis_url],  # django-redis would split a string at its commas
             "KEY_PREFIX": "cache",
             "OPTIONS": {
-                "SOCKET_CONNECT_TIMEOUT": 0.3,
-                "SOCKET_TIMEOUT": 0.5,
+                "SOCKET_CONNECT_TIMEOUT": 0.15,
+                "SOCKET_TIMEOUT": 0.2,
                 "CONNECTION_POOL_KWARGS": sentinel.KEEPALIVE,
                 "CONNECTION_FACTORY": "nexus.kernel.redis.ConnectionFactory",
                 "IGNORE_EXCEPTIONS": True,

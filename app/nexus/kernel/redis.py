@@ -107,12 +107,16 @@ class _MasterPool(SentinelConnectionPool):
         now = time.monotonic()
         if now >= self._look_at:
             self._look_at = now + sentinel.LOOK_S
-            try:
-                self.get_master_address()  # type: ignore[no-untyped-call]  # ends idle connections to another one
-            except RedisError:
-                # Without Sentinels, what is connected stays so.
-                self._look_at = now + sentinel.LOOK_AFTER_FAILURE_S
+            # Nobody waits for it: a Sentinel may be as silent as the master that it would tell of.
+            threading.Thread(target=self._look, name="redis-master", daemon=True).start()
         return super().get_connection()
+
+    def _look(self) -> None:
+        try:
+            self.get_master_address()  # type: ignore[no-untyped-call]  # ends idle connections to another one
+        except RedisError:
+            # Without Sentinels, what is connected stays so.
+            self._look_at = time.monotonic() + sentinel.LOOK_AFTER_FAILURE_S
 
 
 class _Sentinels(Sentinel):

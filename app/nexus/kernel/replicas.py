@@ -25,7 +25,7 @@ FIRST_S: Final = 0.25
 SECOND_S: Final = 0.5
 # As long as the server lets a statement run; a silent primary is given up much sooner, when its connection is checked.
 PRIMARY_S: Final = 2.0
-_REACH_S: Final = 0.3
+_REACH_S: Final = 0.2
 # The proxy gives up a first try of a read after two seconds.
 _PERSIST_S: Final = 1.2
 _FAILURES: Final = (DatabaseError, InterfaceError)

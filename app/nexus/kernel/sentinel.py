@@ -28,7 +28,7 @@ LOOK_S: Final = 1.0
 LOOK_AFTER_FAILURE_S: Final = 5.0
 # A Sentinel answers from memory: one that does not within this time is left for the next one. Without these redis-py
 # waits 5 s and tries ten times for each Sentinel that is away.
-QUICK: Final[dict[str, Any]] = {"socket_connect_timeout": 0.2, "socket_timeout": 0.3, **KEEPALIVE}
+QUICK: Final[dict[str, Any]] = {"socket_connect_timeout": 0.15, "socket_timeout": 0.15, **KEEPALIVE}
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,9 +191,7 @@ def test_a_replica_that_says_nothing_is_not_waited_for(replica: Replica) -> None
         os.kill(backend, signal.SIGCONT)
 
 
-def test_a_read_leaves_a_silent_primary_before_a_write_would(
-    replica: Replica, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_read_leaves_a_silent_primary_before_a_write_would(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
     primary = connections[PRIMARY]
     with Road(int(primary.settings_dict["PORT"])) as road, monkeypatch.context() as patched:
         primary.close()
