@@ -91,7 +91,7 @@ _MECHANISMS: Final = (
     _Mechanism(
         "modest-readiness-off",
         "a readiness probe that asks the primary",
-        "primary-killed",
+        "primary-node-lost-unfenced",
         _lacks("modest-readiness"),
         "no replica is left to answer reads",
         r"reads failed|^a read took",
@@ -99,7 +99,7 @@ _MECHANISMS: Final = (
     _Mechanism(
         "fencer-off",
         "nobody who switches a lost node off",
-        "primary-node-lost",
+        "primary-node-lost-long-lease",
         lambda options: replace(options, fencer=False),
         "writes pause until the lease is over",
         r"^no write was acknowledged for",

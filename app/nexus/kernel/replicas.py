@@ -67,6 +67,7 @@ def of_primary(run: Callable[[], T]) -> T | None:
     if nodes.alias() == PRIMARY:
         return run()
     try:
+        _reach_primary()
         with nodes.reading_from(PRIMARY), waiting.each(PRIMARY_S):
             return run()
     except _FAILURES as error:
@@ -157,9 +158,7 @@ class _Reading(Generic[T]):
 
     def _of_primary(self) -> T:
         begun_at = time.time()
-        with waiting.limit(_REACH_S):  # a write would wait for longer, but others can answer a read
-            connections[PRIMARY].close_if_health_check_failed()
-            connections[PRIMARY].ensure_connection()
+        _reach_primary()
         with nodes.reading_from(PRIMARY), waiting.each(PRIMARY_S):
             answer = self._answer(begun_at)
         # What follows in this call must not be older.
@@ -224,6 +223,13 @@ class _Reading(Generic[T]):
     def _label(self, seconds: float) -> None:
         whole = max(1, math.ceil(seconds))
         self._caller.stale_s = max(whole, self._caller.stale_s or 0)
+
+
+def _reach_primary() -> None:
+    """Raises when it is silent. A write would wait for longer, but others can answer a read."""
+    with waiting.limit(_REACH_S):
+        connections[PRIMARY].close_if_health_check_failed()
+        connections[PRIMARY].ensure_connection()
 
 
 def _persistently(run: Callable[[], T]) -> T:
