@@ -1,0 +1,1 @@
+"""`make e2e`: the charts on a real cluster, from nothing to an upgrade under load and back."""

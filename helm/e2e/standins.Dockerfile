@@ -1,0 +1,24 @@
+# Where no registry can be reached: HAProxy and Redis out of Debian's packages, with the paths and uids of the official images.
+ARG BASE_IMAGE=debian:trixie-slim
+
+FROM ${BASE_IMAGE} AS haproxy
+RUN groupadd --gid 99 --system haproxy \
+    && useradd --gid haproxy --uid 99 --system --no-create-home --home-dir /var/lib/haproxy haproxy \
+    && apt-get update -qq \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends haproxy \
+    && rm -rf /var/lib/apt/lists/*
+ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+USER haproxy
+STOPSIGNAL SIGUSR1
+CMD ["haproxy", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]
+
+FROM ${BASE_IMAGE} AS redis
+RUN groupadd --gid 999 --system redis \
+    && useradd --gid redis --uid 999 --system --no-create-home --home-dir /data redis \
+    && apt-get update -qq \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends redis-server redis-sentinel redis-tools \
+    && rm -rf /var/lib/apt/lists/* \
+    && mkdir /data && chown redis:redis /data
+WORKDIR /data
+USER redis
+CMD ["redis-server"]
