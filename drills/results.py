@@ -16,7 +16,7 @@ from local.state import ROOT
 FOLDER: Final = ROOT / "drills" / "results"
 RUNS: Final = FOLDER / "runs"
 LATEST: Final = FOLDER / "latest.json"
-_OURS: Final = ("app", "drills", "haproxy", "local", "requirements.txt", ":!drills/results", ":!*.md")
+_OURS: Final = ("app", "drills", "haproxy", "local", "requirements.txt", ":!drills/results", ":!*/tests/*", ":!*.md")
 
 
 @dataclass(frozen=True, slots=True)
