@@ -96,7 +96,7 @@ def test_the_figures_come_into_the_documentation(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(document.PAGE.read_text())
     document.write(page, tmp_path / "latest.json")
-    assert "| 6 | `primary-killed` | 1 | 0 | 0 | 0 | 0 | 2.50 s, 2.50 s | 5 s | green |" in page.read_text()
+    assert "| 6 | `primary-killed` | 1 | 0 | 0 | 0 | 0 | 2.50 s, 2.50 s | 5 s | 0.20 s | green |" in page.read_text()
 
 
 def test_every_row_of_the_promises_has_a_drill_and_says_given_when_then() -> None:
