@@ -75,13 +75,15 @@ TEMPLATES = [
 
 def database(url: str, *, statement_timeout_ms: int, lock_timeout_ms: int = 1_000) -> dict[str, Any]:
     """One entry of DATABASES: persistent connections that notice a dead peer and never wait without an end."""
+    told = Env.db_url_config(url)
     return {
-        **Env.db_url_config(url),
+        **told,
         "ENGINE": "nexus.kernel.postgres",
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "OPTIONS": {
+            **told.get("OPTIONS", {}),  # sslmode, sslrootcert
             "application_name": "nexus",
             "keepalives": 1,
             "keepalives_idle": 2,
