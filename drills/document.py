@@ -29,12 +29,12 @@ def write(page: Path = PAGE, latest: Path = results.LATEST) -> None:
 
 
 def _promises(sums: Mapping[str, Any]) -> Iterator[str]:
-    yield f"| row | drill | runs | {_COUNTED} | pause: worst, median | limit | verdict |"
-    yield "|---|---|---|---|---|---|---|---|---|---|"
+    yield f"| row | drill | runs | {_COUNTED} | pause: worst, median | limit | slowest read | verdict |"
+    yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for row in sums["promises"]:
         if row["row"]:
             limit = "none" if row["limit_s"] is None else f"{row['limit_s']:g} s"
-            figures = f"{row['runs']} | {_counts(row)} | {_pause(row)} | {limit} | {_verdict(row)}"
+            figures = f"{row['runs']} | {_counts(row)} | {_pause(row)} | {limit} | {_read(row)} | {_verdict(row)}"
             yield f"| {row['row']} | `{row['name']}` | {figures} |"
 
 
@@ -61,6 +61,11 @@ def _counts(row: Mapping[str, Any]) -> str:
 
 def _pause(row: Mapping[str, Any]) -> str:
     return f"{row['pause_s']['worst']:.2f} s, {row['pause_s']['median']:.2f} s"
+
+
+def _read(row: Mapping[str, Any]) -> str:
+    limit = row["read_limit_s"]
+    return f"{row['slowest_read_s']:.2f} s" + (f" of {limit:g} s" if limit else "")
 
 
 def _verdict(row: Mapping[str, Any]) -> str:

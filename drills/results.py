@@ -16,7 +16,7 @@ from local.state import ROOT
 FOLDER: Final = ROOT / "drills" / "results"
 RUNS: Final = FOLDER / "runs"
 LATEST: Final = FOLDER / "latest.json"
-_OURS: Final = ("app", "drills", "haproxy", "local", "requirements.txt", ":!drills/results", ":!*.md")
+_OURS: Final = ("app", "drills", "haproxy", "local", "requirements.txt", ":!drills/results", ":!*/tests/*", ":!*.md")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ def promise_row(scenario: Scenario, runs: Sequence[Result]) -> dict[str, Any]:
         "slowest_request_s": round(max(run.figures.slowest_request_s for run in runs), 2),
         "slowest_read_s": round(max(run.figures.slowest_read_s for run in runs), 2),
         "limit_s": scenario.promise.pause_s,
+        "read_limit_s": scenario.promise.read_s,
         "client_retries": scenario.load.retries,
         "rate": round(statistics.mean(run.figures.rate for run in runs), 1),
         "broken": sorted({sentence for run in runs for sentence in run.broken}),

@@ -18,6 +18,7 @@ from drills.lab.network import APPLICATIONS, DATABASES, PROXIES
 from drills.lab.options import NotPossible
 from drills.lab.places import POSTGRES
 from drills.lab.process import Process, Program
+from drills.lab.relay import LOOK_S
 from drills.lab.template import APPLICATION, STRANGER
 from local.state import ROOT
 
@@ -49,6 +50,7 @@ class SlowRoad:
         self._file.write_text(str(ms))
         if not self._roads:
             self._build()
+        time.sleep(2 * LOOK_S)  # until every road knows it
         if not self._is_taken:
             self._redirect()
             self._is_taken = True

@@ -8,6 +8,7 @@ from typing import Any
 from drills import controls, document, report, results
 from drills.checker import Findings
 from drills.controls import CONTROLS
+from drills.mechanisms import MECHANISMS
 from drills.play import Result
 from drills.records import Figures
 from drills.results import Store
@@ -95,7 +96,7 @@ def test_the_figures_come_into_the_documentation(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(document.PAGE.read_text())
     document.write(page, tmp_path / "latest.json")
-    assert "| 6 | `primary-killed` | 1 | 0 | 0 | 0 | 0 | 2.50 s, 2.50 s | 5 s | green |" in page.read_text()
+    assert "| 6 | `primary-killed` | 1 | 0 | 0 | 0 | 0 | 2.50 s, 2.50 s | 5 s | 0.20 s | green |" in page.read_text()
 
 
 def test_every_row_of_the_promises_has_a_drill_and_says_given_when_then() -> None:
@@ -104,16 +105,18 @@ def test_every_row_of_the_promises_has_a_drill_and_says_given_when_then() -> Non
 
 def test_what_the_controls_make_of_the_proxys_configuration_is_another_one() -> None:
     text = PROXY.read_text()
-    edits = [each.scenario.options.proxy_config for each in CONTROLS if each.scenario.options.proxy_config]
-    assert len(edits) == 2
+    every = [each.scenario.options.proxy_config for each in (*CONTROLS, *MECHANISMS)]
+    edits = [edit for edit in every if edit]
+    assert len(edits) == 4
     for edit in edits:
         assert edit(text) != text
     assert "disable-l7-retry" not in controls.retry_everything(text)
     assert "set-timeout server" not in controls.default_timeouts(text)
 
 
-def test_a_changed_working_copy_is_another_commit() -> None:
-    head = subprocess.run(
-        ["git", "rev-parse", "--short=10", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
-    assert results.commit().startswith(head)
+def test_results_belong_to_the_last_commit_that_changed_what_is_drilled() -> None:
+    changed = results.commit().partition("+")[0]
+    since = ["git", "diff", "--quiet", changed, "HEAD", "--", *results._OURS]
+    assert subprocess.run(since, cwd=ROOT, check=False).returncode == 0
+    before = ["git", "diff", "--quiet", f"{changed}~1", "HEAD", "--", *results._OURS]
+    assert subprocess.run(before, cwd=ROOT, check=False).returncode == 1

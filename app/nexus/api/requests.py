@@ -25,6 +25,8 @@ _REQUEST_ID_MAX: Final = 64
 _ALL_TRIES_S: Final = 10.5
 # What is always given: clocks differ, and nearly every request needs far less.
 _LEAST_S: Final = 2.0
+# For the rest of a body that was refused.
+_REST_S: Final = 5.0
 
 
 def door_of(path: str) -> str:
@@ -87,6 +89,25 @@ def is_client_there(request: HttpRequest) -> bool:
         return False
 
 
+def take_the_rest(request: HttpRequest) -> None:
+    """Reads what is left of a body that nobody wanted: an answer that overtakes its request can be lost on the way.
+
+    (Whoever closes a connection on which the other end still sends, resets it, and takes back what was not read yet.)
+    """
+    client = request.META.get("gunicorn.socket")
+    if client is None or request.META.get("CONTENT_LENGTH", "") in ("", "0") or hasattr(request, "_body"):
+        return
+    end = time.monotonic() + _REST_S
+    client.settimeout(_REST_S)
+    try:
+        while time.monotonic() < end and request.read(BODY_MAX):
+            pass
+    except OSError:
+        pass  # it has left, or sends too slowly to be waited for
+    finally:
+        client.settimeout(None)
+
+
 def time_for(request: HttpRequest) -> float:
     """Seconds that this try may take: HAProxy's tries of one request share the client's patience (X-Request-Start)."""
     name, _, begun_ms = request.headers.get("X-Request-Start", "").partition("=")
@@ -120,6 +141,7 @@ class RequestMiddleware:
                 freshness.agreed_with(request) as caller,
             ):
                 response = self.get_response(request)
+            take_the_rest(request)
             if caller is not None:
                 freshness.tell(response, caller)
             status = response.status_code

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import time
 import uuid
 from collections.abc import Callable
@@ -141,6 +142,22 @@ def test_what_no_client_should_send_is_refused_with_a_problem_document(stack: St
     if what not in NO_HTTP or answer.headers["content-type"] != "text/html":
         assert answer.problem["code"] == code
         assert answer.problem["trace_id"] == answer.headers["x-request-id"]
+
+
+def test_an_answer_does_not_overtake_its_request(stack: Stack, person: Person) -> None:
+    """One that does is lost when the connection is closed while the client still sends."""
+    data = request(person, body=b" " * 1_000_000, headers=[JSON])
+    with (
+        socket.create_connection(("127.0.0.1", stack.door.port), timeout=20) as plain,
+        stack.door.client_tls().wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        connection.sendall(data[:500_000])
+        connection.settimeout(1)
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+        connection.settimeout(20)
+        connection.sendall(data[500_000:])
+        assert connection.recv(64).startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_client_that_asks_before_it_sends_the_body_is_told_to_go_on(stack: Stack, person: Person) -> None:
