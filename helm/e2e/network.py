@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from drills.kubernetes.kubectl import Kubectl
-from helm.tests import matrix
+from helm import matrix
 from helm.tests.charts import render
 
 CONNECT_S: Final = 3

@@ -7,7 +7,8 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from helm.tests.charts import HELM, LEAST, Manifest, merged, pods, render
+from helm.charts import HELM, Manifest, pods
+from helm.tests.charts import LEAST, merged, render
 from nexus.config import environment
 
 OLDEST, NEWEST = "1.30", "1.37"

@@ -1,6 +1,6 @@
 """The matrix of docs: what the policies of both charts allow together, and nothing else."""
 
-from helm.tests import matrix
+from helm import matrix
 from helm.tests.charts import render
 
 MONITORED = {"network": {"monitoring": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]}}

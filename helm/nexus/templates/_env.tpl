@@ -75,7 +75,8 @@
 
 {{- define "nexus.proxyEnv" -}}
 {{- $v := .Values -}}
-{{- $service := printf "%s-%%s.%s.svc" (include "nexus.fullname" .) .Release.Namespace -}}
+{{- /* The whole name: HAProxy asks DNS itself and knows no search list. */}}
+{{- $service := printf "%s-%%s.%s.svc.%s" (include "nexus.fullname" .) .Release.Namespace .Values.clusterDomain -}}
 {{- $threads := mul $v.web.workers $v.web.threads -}}
 {{- $writes := div $threads 4 -}}
 {{- $plain := dict

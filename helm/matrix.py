@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from helm.tests.charts import NAMESPACE, Manifest, pods
+from helm.charts import NAMESPACE, Manifest, pods
 
 
 @dataclass(frozen=True)
