@@ -64,6 +64,36 @@ NAME =
 drill: .environment-lab ## Every promise of availability put to the proof; NAME=primary-killed RUNS=5
 	@PYTHONPATH=.:app exec $(V)/python -m drills $(NAME)
 
+# ---- Shipping ----
+
+.PHONY: image sbom scan push kind kind-down e2e e2e-full deploy
+image: ## The images nexus and nexus-postgres, by podman, docker or buildah; TAG=1.2.3
+	@exec local/image build
+
+sbom: ## What is inside of them, as CycloneDX, in local/state/sbom; TAG=1.2.3
+	@exec local/image sbom
+
+scan: ## Known vulnerabilities in that, of those that have a fix; TAG=1.2.3
+	@exec local/image scan
+
+push: ## To a registry; TAG=1.2.3 REGISTRY=registry.example/team
+	@exec local/image push
+
+kind: ## A cluster of kind for `make e2e`, where ../shared/cluster is not
+	@exec local/kind up
+
+kind-down: ## Remove it
+	@exec local/kind down
+
+e2e: .environment ## Images, charts, a post through the proxy, the network, an upgrade under load and back, on a real cluster
+	@PYTHONPATH=.:app exec $(V)/python -m helm.e2e
+
+e2e-full: .environment ## The same and all that takes longer: nodes lost and drained, autoscaling, external databases, restore
+	@PYTHONPATH=.:app exec $(V)/python -m helm.e2e --full
+
+deploy: .python ## What a pipeline calls: ENV=staging TAG=1.2.3; DIFF=only shows and changes nothing
+	@ENV="$(ENV)" TAG="$(TAG)" DIFF="$(DIFF)" PYTHONPATH=. exec $(V)/python -m helm.deploy
+
 # ---- Changing ----
 
 .PHONY: generate format lock clean
@@ -71,16 +101,17 @@ generate: .python ## Write contracts, error pages and the data model from the co
 	@exec $(V)/python -m local.test generate
 
 format: .python ## Bring the code into its layout
-	@cd app && ../$(V)/ruff check --fix --quiet . ../local ../haproxy ../bench ../drills; ../$(V)/ruff format . ../local ../haproxy ../bench ../drills
+	@cd app && ../$(V)/ruff check --fix --quiet . ../local ../haproxy ../bench ../drills ../helm; ../$(V)/ruff format . ../local ../haproxy ../bench ../drills ../helm
 
 lock: .python ## Resolve requirements*.in into the locks; UPGRADE=1 takes newer versions
 	@$(LOCK) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
 	@$(LOCK) $(if $(UPGRADE),--upgrade) requirements-dev.in -o requirements-dev.txt
-	@git --no-pager diff --stat -- requirements.txt requirements-dev.txt
+	@$(subst 3.11,3.13,$(LOCK)) $(if $(UPGRADE),--upgrade) helm/nexus-data/image/requirements.in -o helm/nexus-data/image/requirements.txt
+	@git --no-pager diff --stat -- requirements.txt requirements-dev.txt helm/nexus-data/image/requirements.txt
 
 clean: ## Remove the virtual environment and all caches; data stay
 	@rm -rf .venv .*_cache app/.*_cache .hypothesis app/.hypothesis
-	@find app local haproxy drills -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find app local haproxy drills helm -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- What the targets need; each is a moment when it is there already ----
 

@@ -17,10 +17,10 @@ from local.state import ROOT
 from local.test_environment import clean, variables
 
 BIN = Path(sys.executable).parent
-CODE = [".", "../local", "../haproxy", "../bench", "../drills"]  # seen from app/, whose pyproject.toml rules
-TYPED = ["nexus", "manage.py", "tests", "../local", "../haproxy", "../bench", "../drills"]
-TESTS = ["app/tests", "local/tests", "haproxy/tests", "bench/tests", "drills/tests"]
-GENERATED = ["app/contracts", "docs", "README.md"]
+CODE = [".", "../local", "../haproxy", "../bench", "../drills", "../helm"]  # seen from app/, whose pyproject.toml rules
+TYPED = ["nexus", "manage.py", "tests", "../local", "../haproxy", "../bench", "../drills", "../helm"]
+TESTS = ["app/tests", "local/tests", "haproxy/tests", "bench/tests", "drills/tests", "helm/tests"]
+GENERATED = ["app/contracts", "docs", "k8s", "README.md"]
 LIMIT = 45 * 60.0
 
 

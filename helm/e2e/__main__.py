@@ -17,7 +17,8 @@ from drills.kubernetes.kubectl import RIG, Kubectl, found
 from drills.play import play
 from drills.run import Run
 from drills.scenario import Load, Promise, Scenario
-from helm.e2e import images, network
+from helm.e2e import network
+from helm.e2e.images import BROKEN, NEXT, NOW, POSTGRES, Images, chosen
 from local.certificates import Authority
 from local.failure import Failure
 from local.progress import say, step
@@ -31,8 +32,8 @@ CHARTS: Final = ROOT / "helm"
 class Platform:
     """One installation, in one namespace."""
 
-    def __init__(self, kubectl: Kubectl, folder: Path) -> None:
-        self.kubectl, self.folder = kubectl, folder
+    def __init__(self, kubectl: Kubectl, images: Images, folder: Path) -> None:
+        self.kubectl, self.images, self.folder = kubectl, images, folder
 
     def prepare(self) -> None:
         """The namespace with its labels, and the certificate that clients of this run trust."""
@@ -53,7 +54,7 @@ class Platform:
 
     def install_data(self, helm: str = "helm") -> None:
         """PostgreSQL and Redis, ready."""
-        image = _image("image", images.POSTGRES) + _image("redis.image", images.REDIS)
+        image = chosen("image", POSTGRES) + self.images.values("redis.image")
         api = "--set=network.api[0].ipBlock.cidr=10.77.0.1/32"
         self.helm("upgrade", "--install", "nexus-data", str(CHARTS / "nexus-data"), *image, api, WAIT, "--wait", program=helm)
 
@@ -70,10 +71,9 @@ class Platform:
         }
         words = [f"--set={name}={value}" for name, value in values.items()]
         hosts = f"--set=allowedHosts={{{','.join(self.load_balancers()[:4])}}}"
-        chosen = [*_image("image", image), *_image("proxy.image", images.PROXY), *words, hosts, *more]
-        return self.helm(
-            "upgrade", "--install", "nexus", str(CHARTS / "nexus"), *chosen, WAIT, "--wait", program=helm, check=check
-        )
+        words += [*chosen("image", image), *self.images.values("proxy.image"), hosts, *more]
+        chart = ("nexus", str(CHARTS / "nexus"))
+        return self.helm("upgrade", "--install", *chart, *words, WAIT, "--wait", program=helm, check=check)
 
     def helm(self, *words: str, program: str = "helm", check: bool = True) -> str:
         """helm 4, or `helm3`, in the namespace."""
@@ -96,17 +96,12 @@ class Platform:
         return set(self.kubectl(*words).split())
 
 
-def _image(prefix: str, image: str) -> list[str]:
-    name, _, tag = image.partition(":")
-    return [f"--set={prefix}.repository={name}", f"--set={prefix}.tag={tag}"]
-
-
 def upgrade(platform: Platform) -> Scenario:
     """To the next release with its migration, and back, under load."""
 
     def act(run: Run) -> None:
         with run.when("helm upgrade to the next release, with a migration"):
-            platform.install(images.NEXT)
+            platform.install(NEXT)
         run.goes_on(5)
         with run.when("helm rollback"):
             platform.helm("rollback", "nexus", "1", "--wait", WAIT)
@@ -126,7 +121,7 @@ def broken_upgrade(platform: Platform) -> Scenario:
     def act(run: Run) -> None:
         with run.when("helm upgrade to a release whose migration fails"):
             try:
-                platform.install(images.BROKEN, "--set=migrate.tries=1")
+                platform.install(BROKEN, "--set=migrate.tries=1")
             except Failure as failure:
                 run.notes["told"] = str(failure)
             else:
@@ -161,7 +156,8 @@ def main() -> int:
     if not (RIG / "up").exists():
         raise Failure(f"{RIG} is not there: this run needs the cluster of shared/, or one of your own.")
     with running_cluster() as kubectl, tempfile.TemporaryDirectory(prefix="nexus-e2e-") as name:
-        platform = Platform(kubectl, Path(name))
+        images = Images(kubectl)
+        platform = Platform(kubectl, images, Path(name))
         with step("The images"):
             images.build()
         begun = time.monotonic()
@@ -171,7 +167,7 @@ def main() -> int:
         with step("nexus-data"):
             platform.install_data()
         with step("nexus"):
-            platform.install(images.NOW)
+            platform.install(NOW)
         with step("helm test"):
             platform.helm("test", "nexus", WAIT)
         say(f"  From an empty namespace to a post through the proxy: {time.monotonic() - begun:.0f} s")

@@ -1,16 +1,19 @@
 """The images of a run: this release, the next one with a migration more, one whose migration fails, and what stands beside."""
 
+import shutil
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from drills.kubernetes.kubectl import RIG, Kubectl
+from local.failure import Failure
 from local.state import ROOT
 
 BUILD_S: Final = 1_800.0
 NOW, NEXT, BROKEN = "nexus:e2e-1", "nexus:e2e-2", "nexus:e2e-broken"
-POSTGRES, PROXY, REDIS = "nexus-postgres:e2e", "haproxy:e2e", "redis:e2e"
+POSTGRES: Final = "nexus-postgres:e2e"
+# Where no registry can be reached, these are made from Debian's packages; elsewhere the charts' own defaults are used.
+STANDINS: Final = {"proxy.image": "haproxy:e2e", "redis.image": "redis:e2e"}
 _MIGRATION: Final = '''"""Of the end-to-end test alone."""
 
 from django.db import migrations
@@ -22,30 +25,53 @@ class Migration(migrations.Migration):
 '''
 
 
-def build() -> None:
-    """All of them, on every node of the rig."""
-    _build(NOW, ROOT, "--target=nexus", "--build-arg=RELEASE=e2e-1")
-    _build(POSTGRES, ROOT, "--target=postgres")
-    for image in (PROXY, REDIS):
-        target = image.partition(":")[0]
-        _build(image, ROOT / "helm" / "e2e", f"--file={ROOT}/helm/e2e/standins.Dockerfile", f"--target={target}")
-    _with_migration(NEXT, "CREATE TABLE of_the_next_release (id integer)")
-    _with_migration(BROKEN, "SELECT 1 / 0")
-    Kubectl().run(str(RIG / "load"), NOW, NEXT, BROKEN, POSTGRES, PROXY, REDIS, seconds=BUILD_S)
+class Images:
+    """Built on this machine and brought to every node."""
+
+    def __init__(self, kubectl: Kubectl) -> None:
+        self._on_rig, self._built = kubectl.is_rig, list[str]()
+        engines = [found for name in ("docker", "podman") if (found := shutil.which(name))]
+        if not self._on_rig and not engines:
+            raise Failure("Neither docker nor podman is here, which build the images; try: apt-get install podman")
+        self._engine = engines[0] if engines else ""
+
+    def build(self) -> None:
+        """All of them."""
+        self._build(NOW, ROOT, "--target=nexus", "--build-arg=RELEASE=e2e-1")
+        self._build(POSTGRES, ROOT, "--target=postgres")
+        if self._on_rig:
+            folder = ROOT / "helm" / "e2e"
+            for image in STANDINS.values():
+                self._build(image, folder, f"--file={folder}/standins.Dockerfile", f"--target={image.partition(':')[0]}")
+        self._with_migration(NEXT, "CREATE TABLE of_the_next_release (id integer)")
+        self._with_migration(BROKEN, "SELECT 1 / 0")
+        load = (str(RIG / "load"),) if self._on_rig else ("kind", "load", "docker-image", "--name", "nexus")
+        Kubectl().run(*load, *self._built, seconds=BUILD_S)
+
+    def values(self, value: str) -> list[str]:
+        """What names a stand-in to a chart: `proxy.image` or `redis.image`."""
+        return chosen(value, STANDINS[value]) if self._on_rig else []
+
+    def _with_migration(self, image: str, forwards: str) -> None:
+        last = max(path.stem for path in (ROOT / "app" / "nexus" / "migrations").glob("0*.py"))
+        release = image.partition(":")[2]
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "9999_end_to_end.py").write_text(_MIGRATION.format(last=last, forwards=forwards))
+            lines = (f"FROM {NOW}", "COPY 9999_end_to_end.py /srv/nexus/app/nexus/migrations/", f"ENV NEXUS_RELEASE={release}")
+            (folder / "Dockerfile").write_text("\n".join(lines) + "\n")
+            self._build(image, folder)
+
+    def _build(self, image: str, folder: Path, *arguments: str) -> None:
+        if self._on_rig:
+            words = [str(RIG / "build"), image, str(folder), *arguments]
+        else:
+            words = [self._engine, "build", "--tag", image, *arguments, str(folder)]
+        Kubectl().run(*words, seconds=BUILD_S)
+        self._built.append(image)
 
 
-def _with_migration(image: str, forwards: str) -> None:
-    last = max(path.stem for path in (ROOT / "app" / "nexus" / "migrations").glob("0*.py"))
-    release = image.partition(":")[2]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "9999_end_to_end.py").write_text(_MIGRATION.format(last=last, forwards=forwards))
-        (folder / "Dockerfile").write_text(
-            f"FROM {NOW}\nCOPY 9999_end_to_end.py /srv/nexus/app/nexus/migrations/\nENV NEXUS_RELEASE={release}\n"
-        )
-        _build(image, folder)
-
-
-def _build(image: str, folder: Path, *arguments: str) -> None:
-    words: Sequence[str] = (str(RIG / "build"), image, str(folder), *arguments)
-    Kubectl().run(*words, seconds=BUILD_S)
+def chosen(value: str, image: str) -> list[str]:
+    """The words that set an image value of a chart."""
+    name, _, tag = image.partition(":")
+    return [f"--set={value}.repository={name}", f"--set-string={value}.tag={tag}"]
