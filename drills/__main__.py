@@ -27,6 +27,24 @@ from local.state import State
 SHOWN_RUNS = 5
 
 
+class InCluster:
+    """What runs in Kubernetes already; nothing of it can be started otherwise for one scenario."""
+
+    def __init__(self, folder: Path) -> None:
+        self._cluster = reached(folder)
+
+    @contextmanager
+    def with_options(self, options: Options) -> Iterator[Cluster]:
+        """The platform as it was installed."""
+        if options != Options():
+            raise NotPossible("The charts install what is promised, and this needs something else.")
+        self._cluster.wait_until_healthy()
+        yield self._cluster
+
+    def close(self) -> None:
+        """Stays as it is."""
+
+
 class Labs:
     """One laboratory at a time; the next scenario gets the same one if it needs nothing else and nothing went wrong."""
 
@@ -36,7 +54,7 @@ class Labs:
         self._running = ExitStack()
 
     @contextmanager
-    def with_options(self, options: Options) -> Iterator[Lab]:
+    def with_options(self, options: Options) -> Iterator[Cluster]:
         """A healthy laboratory."""
         if self._lab is None or options != self._options:
             self.close()
@@ -59,7 +77,7 @@ class Labs:
 class Drills:
     """Plays what is asked for and keeps what comes out."""
 
-    def __init__(self, labs: Labs, store: Store, folder: Path, runs: int) -> None:
+    def __init__(self, labs: Labs | InCluster, store: Store, folder: Path, runs: int) -> None:
         self._labs, self._store, self._folder, self._runs = labs, store, folder, runs
         self.not_shown: list[dict[str, str]] = []
         self.not_begun: list[str] = []
@@ -113,12 +131,20 @@ class Drills:
         return kept
 
 
+TARGETS: dict[str, Callable[[Path], Labs | InCluster]] = {"lab": Labs, "kubernetes": InCluster}
+
+
 def main(names: Sequence[str]) -> int:
     """Status 1 when a promise is red or a control green."""
-    runs = int(os.environ.get("RUNS") or "1")
+    runs, target = int(os.environ.get("RUNS") or "1"), os.environ.get("TARGET") or "lab"
+    if target not in TARGETS:
+        raise Failure(f"TARGET={target}: there are {' and '.join(TARGETS)}.")
     scenarios, controls = _chosen(names)
+    if target != "lab":
+        controls = []  # they are about the drills themselves, which are the same everywhere
     folder = State().folder / "drills"
-    labs, store = Labs(folder / "lab"), Store(results.commit())
+    labs = TARGETS[target](folder / target)
+    store = Store(results.commit() if target == "lab" else f"{target}-{results.commit()}")
     drills = Drills(labs, store, folder / "load", runs)
     promised: list[dict[str, Any]] = []
     controlled: list[dict[str, Any]] = []

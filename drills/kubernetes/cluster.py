@@ -3,6 +3,8 @@
 import json
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +16,7 @@ from local.failure import Failure
 POSTGRES: Final = "app.kubernetes.io/part-of=nexus-data,app.kubernetes.io/component=postgres"
 EVERYTHING: Final = "app.kubernetes.io/part-of in (nexus,nexus-data)"
 POLL_S: Final = 0.5
+ANSWER_S: Final = 5.0
 # Asked inside of a pod, so that no policy of the network is in the way.
 _ASK: Final = """
 import json, os, psycopg2, sys
@@ -82,23 +85,24 @@ class KubernetesCluster:
         primary = self.primary()
         return [name for pod in self.pods(POSTGRES) if (name := str(pod["metadata"]["name"])) != primary]
 
-    def sql(self, node: str, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+    def sql(self, node: str, statement: str, *parameters: object, seconds: float = 20.0) -> list[tuple[Any, ...]]:
         """One statement on a pod's own Postgres. Values come back as JSON has them."""
         asked = json.dumps([statement, parameters], default=list)
-        text = self._in_pod(node, "/opt/patroni/bin/python", "-c", _ASK, text=asked)
+        text = self._in_pod(node, "/opt/patroni/bin/python", "-c", _ASK, text=asked, seconds=seconds)
         return [tuple(row) for row in json.loads(text)]
 
     def writable_primaries(self) -> list[str]:
         """The pods whose Postgres takes writes that count; more than one is a split brain."""
-        found = []
-        for pod in self.pods(POSTGRES):
-            name = str(pod["metadata"]["name"])
+
+        def is_writable(name: str) -> bool:
             try:
-                if self.sql(name, _IS_WRITABLE) == [(True,)]:
-                    found.append(name)
+                return self.sql(name, _IS_WRITABLE, seconds=ANSWER_S) == [(True,)]
             except Failure:
-                continue  # who does not answer takes no writes from us
-        return found
+                return False  # who does not answer takes no writes from us
+
+        names = [str(pod["metadata"]["name"]) for pod in self.pods(POSTGRES)]
+        with ThreadPoolExecutor(max(1, len(names))) as threads:
+            return [name for name, yes in zip(names, threads.map(is_writable, names), strict=True) if yes]
 
     def wait_until_healthy(self, seconds: float = 180.0) -> float:
         """Until every pod is ready and Patroni has a leader and standbys in step; how long that took."""
@@ -143,8 +147,6 @@ class KubernetesCluster:
 
 
 def _seconds(stamp: str) -> float | None:
-    from datetime import datetime
-
     try:
         return datetime.fromisoformat(stamp[:26].rstrip("Z") + "+00:00").timestamp()
     except ValueError:

@@ -1,5 +1,6 @@
 """The faults that a Kubernetes cluster has: pods that are killed or frozen, nodes that lose power, a frozen control plane."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from drills.lab.options import NotPossible
@@ -24,6 +25,7 @@ class KubernetesFaults:
         self._cluster = cluster
         self._frozen: dict[str, tuple[str, str]] = {}  # what: node, container
         self._lost: set[str] = set()
+        self._cut: set[tuple[str, str]] = set()
         self._paused_control_plane = False
 
     def kill(self, name: str) -> None:
@@ -47,7 +49,7 @@ class KubernetesFaults:
 
     def lose_node(self, node: str) -> None:
         """Power loss of the node that a pod runs on."""
-        host = self._pod(node)["spec"]["nodeName"]
+        host = self._host(node)
         self._lost.add(host)
         self._cluster.kubectl.fault("kill", host)
 
@@ -57,9 +59,21 @@ class KubernetesFaults:
             self._cluster.kubectl.fault("start", host)
         self._lost.clear()
 
+    def cut(self, node: str, others: Sequence[str], *, incoming_only: bool = False) -> None:
+        """Packets between the nodes of these pods vanish, and so those of whoever else is there."""
+        if incoming_only:
+            raise NotPossible("A network that is cut in one direction only cannot be had in a Kubernetes cluster.")
+        host = self._host(node)
+        for other in sorted({self._host(each) for each in others} - {host}):
+            self._cut.add((host, other))
+            self._cluster.kubectl.fault("cut", host, other)
+
     def heal(self) -> None:
         """Mends everything that is broken."""
         self.start_consensus()
+        for pair in sorted(self._cut):
+            self._cluster.kubectl.fault("heal", *pair)
+        self._cut.clear()
         for name in list(self._frozen):
             self.cont(name)
         self.restore_node("")
@@ -160,6 +174,10 @@ class KubernetesFaults:
         role, _, host = name.partition("@")
         pods = self._cluster.pods(f"app.kubernetes.io/part-of=nexus,app.kubernetes.io/component={role}")
         return pods[HOSTS[host] % len(pods)]
+
+    def _host(self, pod: str) -> str:
+        """The node that a pod runs on."""
+        return str(self._pod(pod)["spec"]["nodeName"])
 
     def _pod(self, name: str) -> dict[str, Any]:
         (pod,) = self._cluster.kubectl.get("pod", name)

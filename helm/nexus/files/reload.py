@@ -2,7 +2,9 @@
 
 import hashlib
 import pathlib
+import signal
 import socket
+import sys
 import time
 
 CERTIFICATE = pathlib.Path("/etc/haproxy/tls")
@@ -22,6 +24,7 @@ def reload() -> str:
         return b"".join(iter(lambda: master.recv(4096), b"")).decode()
 
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # a first process ignores it otherwise
 known = fingerprint()
 while True:
     time.sleep(LOOK_S)

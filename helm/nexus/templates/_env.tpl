@@ -6,6 +6,11 @@
 {{- end }}
 {{- end }}
 
+{{/* Values that are numbers come as floats, and a million would be 1e+06. */}}
+{{- define "nexus.text" -}}
+{{- if kindIs "float64" . }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
+{{- end }}
+
 {{/* Every variable of a role of the application; docs/guide/environment.md explains them. */}}
 {{- define "nexus.env" -}}
 {{- $v := .root.Values -}}
@@ -50,7 +55,7 @@
 {{- with .bind }}{{ $_ := set $plain "NEXUS_BIND" . }}{{ end -}}
 {{- with .metricsPort }}{{ $_ := set $plain "NEXUS_METRICS_BIND" (printf "0.0.0.0:%v" .) }}{{ end -}}
 {{- range $name, $value := $plain }}
-- {name: {{ $name }}, value: {{ $value | toString | quote }}}
+- {name: {{ $name }}, value: {{ include "nexus.text" $value | quote }}}
 {{- end }}
 {{- end }}
 
@@ -105,7 +110,7 @@
   "HSTS" $v.proxy.hsts -}}
 {{- range $name, $value := $plain }}
 {{- if ne (toString $value) "" }}
-- {name: NEXUS_PROXY_{{ $name }}, value: {{ $value | toString | quote }}}
+- {name: NEXUS_PROXY_{{ $name }}, value: {{ include "nexus.text" $value | quote }}}
 {{- end }}
 {{- end }}
 {{- end }}
