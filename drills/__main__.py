@@ -7,13 +7,15 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from drills import report, results
 from drills.controls import CONTROLS, TRIES, Control
+from drills.cluster import Cluster
+from drills.kubernetes.cluster import reached
 from drills.lab.lab import Lab
 from drills.lab.options import NotPossible, Options
 from drills.mechanisms import MECHANISMS
@@ -163,24 +165,25 @@ def main(names: Sequence[str]) -> int:
         shutil.rmtree(folder / "load", ignore_errors=True)
         for name in [*(row["name"] for row in promised), *(row["name"] for row in controlled)]:
             versions |= store.runs_of(name)[-1].versions
-        sums = results.write_latest(promised, controlled, versions, drills.not_shown)
-        write_report(sums)
+        name = "latest" if target == "lab" else target
+        sums = results.write_latest(promised, controlled, versions, drills.not_shown, results.FOLDER / f"{name}.json")
+        write_report(sums, results.FOLDER / f"{name}.html")
     wrong = [*drills.not_begun, *(row["name"] for row in promised if row["verdict"] != "green")]
     wrong += [row["name"] for row in controlled if row["verdict"] != "red"]
-    say(f"\nThe report: {results.FOLDER / 'latest.html'}")
+    say(f"\nThe report: {results.FOLDER / name}.html")
     if wrong:
         say(f"Not as it must be: {', '.join(wrong)}")
     return 1 if wrong else 0
 
 
-def write_report(sums: dict[str, Any]) -> None:
-    """results/latest.html of what results/latest.json tells and the runs that are still there."""
+def write_report(sums: dict[str, Any], path: Path) -> None:
+    """What a JSON of sums tells, with the runs that are still there, as a page."""
     shown: dict[str, list[Result]] = {}
     for row in [*sums["promises"], *sums["controls"]]:
         newest = Store(row.get("commit", "")) if row.get("commit") else Store(results.commit())
         found = newest.runs_of(row["name"])
         shown[row["name"]] = sorted(found, key=lambda run: (run.is_green, -run.figures.pause_s))[:SHOWN_RUNS]
-    (results.FOLDER / "latest.html").write_text(report.html(sums, shown))
+    path.write_text(report.html(sums, shown))
 
 
 def _chosen(names: Sequence[str]) -> tuple[list[Scenario], list[Control]]:

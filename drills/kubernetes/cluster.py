@@ -1,5 +1,6 @@
 """Nexus in Kubernetes as a drill sees it: the database nodes are pods, the door is a service."""
 
+import base64
 import json
 import time
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from drills.kubernetes.faults import KubernetesFaults
-from drills.kubernetes.kubectl import Kubectl
+from drills.kubernetes.kubectl import Kubectl, found
 from local.failure import Failure
 
 POSTGRES: Final = "app.kubernetes.io/part-of=nexus-data,app.kubernetes.io/component=postgres"
@@ -34,6 +35,29 @@ SELECT NOT pg_is_in_recovery() AND (
   OR EXISTS (SELECT 1 FROM pg_stat_replication
              WHERE sync_state IN ('sync', 'quorum') AND reply_time > clock_timestamp() - interval '3 seconds'))
 """
+
+
+def reached(folder: Path) -> "KubernetesCluster":
+    """The platform in the cluster that runs; raises Failure when there is none. Whom clients trust is written into the folder."""
+    kubectl = found()
+    (proxy,) = kubectl.get("deployment", "nexus-proxy")
+    volumes = {each["name"]: each for each in proxy["spec"]["template"]["spec"]["volumes"]}
+    (secret,) = kubectl.get("secret", volumes["tls"]["secret"]["secretName"])
+    trusted = secret["data"].get("ca.crt") or secret["data"]["tls.crt"]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ca.pem").write_bytes(base64.b64decode(trusted))
+    return KubernetesCluster(kubectl, door(kubectl), folder / "ca.pem")
+
+
+def door(kubectl: Kubectl) -> str:
+    """Where clients arrive: the load balancer's address, or a node's with its port."""
+    (service,) = kubectl.get("service", "nexus-proxy")
+    if balancers := service["status"].get("loadBalancer", {}).get("ingress"):
+        return f"https://{balancers[0]['ip']}:{service['spec']['ports'][0]['port']}"
+    if port := service["spec"]["ports"][0].get("nodePort"):
+        nodes = kubectl.get("nodes")
+        return f"https://{next(each['address'] for each in nodes[0]['status']['addresses'] if each['type'] == 'InternalIP')}:{port}"
+    raise Failure("The service nexus-proxy can be reached from inside of the cluster only: set proxy.service.type.")
 
 
 class KubernetesCluster:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from drills.kubernetes.cluster import KubernetesCluster
+from drills.kubernetes.cluster import KubernetesCluster, door
 from drills.kubernetes.kubectl import RIG, Kubectl, found
 from drills.play import play
 from drills.run import Run
@@ -79,14 +79,9 @@ class Platform:
         """helm 4, or `helm3`, in the namespace."""
         return self.kubectl.run(program, "--namespace", self.kubectl.namespace, *words, seconds=420, check=check)
 
-    def door(self) -> str:
-        """Where clients arrive."""
-        (service,) = self.kubectl.get("service", "nexus-proxy")
-        return f"https://{service['status']['loadBalancer']['ingress'][0]['ip']}:443"
-
     def cluster(self) -> KubernetesCluster:
         """As drills see it."""
-        return KubernetesCluster(self.kubectl, self.door(), self.folder / "ca.pem")
+        return KubernetesCluster(self.kubectl, door(self.kubectl), self.folder / "ca.pem")
 
     def objects(self) -> set[str]:
         """Everything of the two releases that is there."""
