@@ -37,7 +37,18 @@ def rendered(name: str) -> str:
         for chart in CHARTS
         for manifest in render(chart, yaml.safe_load(values(name, chart).read_text()) or {}, namespace(name))
     ]
-    return _HEAD + yaml.safe_dump_all(objects, sort_keys=False, width=1000, explicit_start=True)
+    return _HEAD + yaml.dump_all(objects, Dumper=_Readable, sort_keys=False, width=1000, explicit_start=True)
+
+
+class _Readable(yaml.SafeDumper):
+    """Files stay files, line by line."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Readable.add_representer(str, _text)
 
 
 if __name__ == "__main__":

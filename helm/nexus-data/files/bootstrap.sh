@@ -1,5 +1,14 @@
 # Once in the life of the database: its users and what each may do. $1 is the superuser's address.
 set -eu
+if [ "$(psql "$1" --no-psqlrc --tuples-only --no-align --command "SELECT count(*) FROM pg_database WHERE datname = '$DATABASE'")" = 1 ]; then
+  # It came out of a backup: everything is there, and only the passwords may be others.
+  psql "$1" --no-psqlrc --quiet --set ON_ERROR_STOP=1 --set owner="${DATABASE}_owner" --set application="$DATABASE" \
+    --set owner_password="$OWNER_PASSWORD" --set application_password="$APPLICATION_PASSWORD" <<'SQL'
+ALTER ROLE :"owner" PASSWORD :'owner_password';
+ALTER ROLE :"application" PASSWORD :'application_password';
+SQL
+  exit
+fi
 psql "$1" --no-psqlrc --quiet --set ON_ERROR_STOP=1 \
   --set database="$DATABASE" --set owner="${DATABASE}_owner" --set application="$DATABASE" \
   --set owner_password="$OWNER_PASSWORD" --set application_password="$APPLICATION_PASSWORD" <<'SQL'

@@ -19,6 +19,7 @@ ACCOUNT = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount")
 NAME, NAMESPACE = os.environ["SECRET"], os.environ["NAMESPACE"]
 APPLICATION_NAMESPACE = os.environ["APPLICATION_NAMESPACE"]
 POSTGRES, REDIS = os.environ["POSTGRES"], os.environ["REDIS"]  # beginnings of the services' names; empty: switched off
+BACKUP = os.environ["BACKUP"]
 DATABASE = os.environ["DATABASE"]
 CA_DAYS, CERTIFICATE_DAYS = 3650, 1825
 Data = dict[str, bytes]
@@ -80,8 +81,8 @@ def openssl(*arguments: str, folder: pathlib.Path) -> None:
 
 
 def certificates(known: Data) -> Data:
-    """An authority of our own and a certificate for every name of PostgreSQL."""
-    names = [POSTGRES, f"{POSTGRES}-replicas", f"*.{POSTGRES}-nodes"]
+    """An authority of our own and a certificate for every name of PostgreSQL and of the backups, at both ends."""
+    names = [POSTGRES, f"{POSTGRES}-replicas", f"*.{POSTGRES}-nodes", BACKUP]
     every = [f"{name}{suffix}" for name in names for suffix in ("", f".{NAMESPACE}", f".{NAMESPACE}.svc")]
     alternatives = ",".join(f"DNS:{name}" for name in [*every, "localhost"])
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
@@ -96,7 +97,7 @@ def certificates(known: Data) -> Data:
                 "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-keyout", "ca.key", "-out", "ca.crt", folder=folder,
             )  # fmt: skip
         openssl("req", *curve, "-subj", f"/CN={POSTGRES}", "-keyout", "tls.key", "-out", "tls.csr", folder=folder)
-        (folder / "names").write_text(f"subjectAltName={alternatives}\nextendedKeyUsage=serverAuth\n")
+        (folder / "names").write_text(f"subjectAltName={alternatives}\nextendedKeyUsage=serverAuth,clientAuth\n")
         openssl(
             "x509", "-req", "-in", "tls.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
             "-days", str(CERTIFICATE_DAYS), "-extfile", "names", "-out", "tls.crt", folder=folder,
