@@ -66,7 +66,7 @@ drill: .environment-lab ## Every promise of availability put to the proof; NAME=
 
 # ---- Shipping ----
 
-.PHONY: image sbom scan push kind kind-down e2e e2e-full deploy
+.PHONY: image sbom scan push kind kind-down e2e e2e-full deploy restore
 image: ## The images nexus and nexus-postgres, by podman, docker or buildah; TAG=1.2.3
 	@exec local/image build
 
@@ -93,6 +93,9 @@ e2e-full: .environment ## The same and all that takes longer: nodes lost and dra
 
 deploy: .python ## What a pipeline calls: ENV=staging TAG=1.2.3; DIFF=only shows and changes nothing
 	@ENV="$(ENV)" TAG="$(TAG)" DIFF="$(DIFF)" PYTHONPATH=. exec $(V)/python -m helm.deploy
+
+restore: .python ## The database of an environment as it was at a second; asks first. ENV=staging TIME="2026-11-21 14:03:00+00"
+	@ENV="$(ENV)" TIME="$(TIME)" PYTHONPATH=. exec $(V)/python -m helm.restore
 
 # ---- Changing ----
 

@@ -68,8 +68,9 @@ class Steps:
     def generate(self) -> bool:
         """Writes them."""
         paths = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "app")])}
-        return self._quietly([sys.executable, "manage.py", "generate"], self._settings) and self._quietly(
-            [sys.executable, "-m", "drills.document"], paths
+        modules = ("drills.document", "helm.reference", "helm.environments")
+        return self._quietly([sys.executable, "manage.py", "generate"], self._settings) and all(
+            self._quietly([sys.executable, "-m", module], paths) for module in modules
         )
 
     def tests(self) -> bool:
