@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from drills import report, results
-from drills.controls import CONTROLS, TRIES, Control
 from drills.cluster import Cluster
+from drills.controls import CONTROLS, TRIES, Control
 from drills.kubernetes.cluster import reached
 from drills.lab.lab import Lab
 from drills.lab.options import NotPossible, Options

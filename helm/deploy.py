@@ -1,4 +1,4 @@
-"""`make deploy ENV=staging TAG=1.2.3`: shows what would change, changes it, and tests it; what fails is rolled back by Helm.
+"""`make deploy ENV=staging TAG=1.2.3`: shows what changes, changes it and tests it; Helm rolls back what fails.
 
 Exit status 1 and a sentence when something is missing or fails. DIFF=only shows and changes nothing.
 """
@@ -33,10 +33,14 @@ def main(environment: str, tag: str, only_diff: bool) -> None:
     for chart in environments.CHARTS:
         words = _values(environment, chart, tag)
         say(f"== {chart}: what changes in {namespace}")
-        manifests = _output("helm", "template", chart, str(HELM / chart), "--namespace", namespace, "--no-hooks", *words)
+        manifests = _output(
+            "helm", "template", chart, str(HELM / chart), "--namespace", namespace, "--no-hooks", *words
+        )
         _run("kubectl", "diff", "--namespace", namespace, "--filename", "-", text=manifests, may_differ=True)
         if not only_diff:
-            _run("helm", "upgrade", "--install", chart, str(HELM / chart), "--namespace", namespace, *words, *_careful())
+            _run(
+                "helm", "upgrade", "--install", chart, str(HELM / chart), "--namespace", namespace, *words, *_careful()
+            )
     if not only_diff:
         _run("helm", "test", "nexus", "--namespace", namespace, "--timeout", TIMEOUT)
 
@@ -59,7 +63,9 @@ def _is_reachable() -> None:
         json.loads(_output("kubectl", "version", "--output", "json"))["serverVersion"]
     except (Failure, KeyError):
         context = _output("kubectl", "config", "current-context", check=False).strip() or "none"
-        raise Failure(f"No cluster answers (kubectl's context: {context}). Choose one: kubectl config use-context ..") from None
+        raise Failure(
+            f"No cluster answers (kubectl's context: {context}). Choose one: kubectl config use-context .."
+        ) from None
 
 
 def _run(*words: str, text: str | None = None, may_differ: bool = False) -> None:

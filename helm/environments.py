@@ -1,4 +1,4 @@
-"""The environments of k8s/: what each would put into a cluster, and `python -m helm.environments`, which writes that down."""
+"""The environments of k8s/: what each puts into a cluster; `python -m helm.environments` writes that down."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from local.state import ROOT
 
 K8S: Final = ROOT / "k8s"
 CHARTS: Final = ("nexus-data", "nexus")
-_HEAD: Final = "# Written by `make generate` from values and charts, for reviewers: this is what changes in the cluster. Not to be applied.\n"
+_HEAD: Final = "# Written by `make generate`, so that a reviewer sees what changes in the cluster. Not to be applied.\n"
 
 
 def names() -> list[str]:

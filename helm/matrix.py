@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from helm.charts import NAMESPACE, Manifest, pods
@@ -91,7 +92,8 @@ def _fits(rule: Mapping[str, Any], side: str, other: End, port: int, protocol: s
 
 def _is(peer: Mapping[str, Any], other: End) -> bool:
     if "ipBlock" in peer:
-        return False
+        # Pods' addresses are not known before they run; whoever means pods says so by their labels.
+        return bool(other.address) and ip_address(other.address) in ip_network(peer["ipBlock"]["cidr"])
     if other.address:
         return False
     if "namespaceSelector" in peer:

@@ -13,8 +13,8 @@ from local.state import ROOT
 PAGE: Final = ROOT / "docs" / "guide" / "values.md"
 _HEAD: Final = """# Values of the charts
 
-Written by `make generate` from `helm/*/values.yaml`. A value that is not here is refused, and so is one that cannot be right: the message
-says what to write instead.
+Written by `make generate` from `helm/*/values.yaml`. A value that is not here is refused, and so is one that cannot be
+right: the message says what to write instead.
 """
 WHOLE: Final = ("requests", "limits")
 _KEY: Final = re.compile(r"^(?P<indent> *)(?P<key>[A-Za-z][A-Za-z0-9_]*):")
@@ -45,12 +45,15 @@ def explained(chart: str) -> Iterator[tuple[str, str]]:
 
 def _table(chart: str) -> str:
     values = yaml.safe_load((HELM / chart / "values.yaml").read_text())
-    rows = [f"| `{path}` | `{json.dumps(value)}` | {told} |" for path, value, told in told_of_all(values, dict(explained(chart)))]
+    rows = [
+        f"| `{path}` | `{json.dumps(value)}` | {told} |"
+        for path, value, told in told_of_all(values, dict(explained(chart)))
+    ]
     return "\n".join(["| value | default | meaning |", "|---|---|---|", *rows]) + "\n"
 
 
 def told_of_all(values: dict[str, Any], told: dict[str, str], above: str = "") -> Iterator[tuple[str, Any, str]]:
-    """Every value; what several roles have alike is told at the first of them. Raises KeyError for one that nobody explained."""
+    """Every value; what roles have alike is told at the first of them. Raises KeyError for one that nobody explained."""
     alike = {path.partition(".")[2]: text for path, text in reversed(told.items()) if "." in path}
     for key, value in values.items():
         path = f"{above}{key}"

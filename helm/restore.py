@@ -29,9 +29,13 @@ def restore(kubectl: Kubectl, second: str) -> None:
         kubectl("delete", "endpoints", "--selector", f"nexus/postgres={name}")
     with step(f"A new one, as it was at {second}"):
         values = ("--reuse-values", "--set-string", f"restore.time={second}", "--wait", f"--timeout={WAIT_S:.0f}s")
-        kubectl.run("helm", "--namespace", kubectl.namespace, "upgrade", RELEASE, str(HELM / RELEASE), *values, seconds=WAIT_S)
+        kubectl.run(
+            "helm", "--namespace", kubectl.namespace, "upgrade", RELEASE, str(HELM / RELEASE), *values, seconds=WAIT_S
+        )
     with step("Emptying Redis"):
-        for pod in kubectl.get("pods", "--selector", f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component=redis"):
+        for pod in kubectl.get(
+            "pods", "--selector", f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component=redis"
+        ):
             # A replica refuses; its master tells it.
             kubectl("exec", pod["metadata"]["name"], "--container", "redis", "--", "redis-cli", "flushall", check=False)
 

@@ -29,6 +29,10 @@ with connection.cursor() as cursor:
     cursor.execute(statement, parameters or None)
     print(json.dumps(cursor.fetchall() if cursor.description else [], default=str))
 """
+_MEMBERS: Final = """
+import urllib.request
+print(urllib.request.urlopen("http://localhost:8008/cluster", timeout=2).read().decode())
+"""
 _IS_WRITABLE: Final = """
 SELECT NOT pg_is_in_recovery() AND (
   current_setting('synchronous_standby_names') = ''
@@ -38,7 +42,7 @@ SELECT NOT pg_is_in_recovery() AND (
 
 
 def reached(folder: Path) -> "KubernetesCluster":
-    """The platform in the cluster that runs; raises Failure when there is none. Whom clients trust is written into the folder."""
+    """The platform in the cluster that runs; raises Failure when there is none. The folder gets whom clients trust."""
     kubectl = found()
     (proxy,) = kubectl.get("deployment", "nexus-proxy")
     volumes = {each["name"]: each for each in proxy["spec"]["template"]["spec"]["volumes"]}
@@ -55,8 +59,8 @@ def door(kubectl: Kubectl) -> str:
     if balancers := service["status"].get("loadBalancer", {}).get("ingress"):
         return f"https://{balancers[0]['ip']}:{service['spec']['ports'][0]['port']}"
     if port := service["spec"]["ports"][0].get("nodePort"):
-        nodes = kubectl.get("nodes")
-        return f"https://{next(each['address'] for each in nodes[0]['status']['addresses'] if each['type'] == 'InternalIP')}:{port}"
+        addresses = kubectl.get("nodes")[0]["status"]["addresses"]
+        return f"https://{next(each['address'] for each in addresses if each['type'] == 'InternalIP')}:{port}"
     raise Failure("The service nexus-proxy can be reached from inside of the cluster only: set proxy.service.type.")
 
 
@@ -91,8 +95,7 @@ class KubernetesCluster:
     def members(self) -> list[dict[str, Any]]:
         """What Patroni says of its cluster, from any pod that answers."""
         for pod in self.pods(POSTGRES):
-            script = "import urllib.request as r; print(r.urlopen('http://localhost:8008/cluster', timeout=2).read().decode())"
-            text = self._in_pod(pod["metadata"]["name"], "python3", "-c", script, check=False)
+            text = self._in_pod(pod["metadata"]["name"], "python3", "-c", _MEMBERS, check=False)
             if text.strip().startswith("{"):
                 return list(json.loads(text)["members"])
         return []
@@ -172,6 +175,6 @@ class KubernetesCluster:
 
 def _seconds(stamp: str) -> float | None:
     try:
-        return datetime.fromisoformat(stamp[:26].rstrip("Z") + "+00:00").timestamp()
+        return datetime.fromisoformat(stamp[:26].rstrip("Z") + "Z").timestamp()
     except ValueError:
         return None

@@ -1,4 +1,4 @@
-"""The faults that a Kubernetes cluster has: pods that are killed or frozen, nodes that lose power, a frozen control plane."""
+"""The faults of a Kubernetes cluster: pods killed or frozen, nodes without power, a frozen control plane."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -11,9 +11,15 @@ if TYPE_CHECKING:
 # The hosts of the laboratory's scenarios, as the first and second replica of each role.
 HOSTS: Final = {"app1": 0, "app2": 1, "lb1": 0, "lb2": 1}
 SWITCHOVER: Final = """
-import json, sys, urllib.request as r
-asked = r.Request("http://localhost:8008/switchover", json.dumps({"leader": sys.argv[1]}).encode(), {"Content-Type": "application/json"})
-print(r.urlopen(asked, timeout=60).read().decode())
+import json, sys, urllib.request
+body, kind = json.dumps({"leader": sys.argv[1]}).encode(), {"Content-Type": "application/json"}
+asked = urllib.request.Request("http://localhost:8008/switchover", body, kind)
+print(urllib.request.urlopen(asked, timeout=60).read().decode())
+"""
+KILL_WORKER: Final = """
+import os, signal
+def parent(pid): return open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[1]
+os.kill(max(int(each) for each in os.listdir("/proc") if each.isdigit() and parent(each) == "1"), signal.SIGKILL)
 """
 READY_S: Final = 180.0
 
@@ -85,11 +91,7 @@ class KubernetesFaults:
     def kill_web_worker(self, host: str) -> None:
         """kill -9 of one of the worker processes of a web replica."""
         pod = self._replica(f"web@{host}")["metadata"]["name"]
-        script = "import os,signal;p=[int(d) for d in os.listdir('/proc') if d.isdigit()];" + (
-            "w=[q for q in p if q>1 and open(f'/proc/{q}/stat').read().rpartition(')')[2].split()[1]=='1'"
-            " and b'nexus.config' in open(f'/proc/{q}/cmdline','rb').read()];os.kill(max(w),signal.SIGKILL)"
-        )
-        self._cluster.kubectl("exec", pod, "--", "python", "-c", script)
+        self._cluster.kubectl("exec", pod, "--", "python", "-c", KILL_WORKER)
 
     def silence_role(self, name: str) -> None:
         """A whole replica is frozen; `restart_role` ends it."""

@@ -1,4 +1,4 @@
-"""`python -m helm.e2e`: from an empty cluster to a post through the proxy, an upgrade under load and back, and nothing left.
+"""`make e2e`: from an empty cluster to a post through the proxy, an upgrade under load and back, and nothing left.
 
 Each step says how long it took; the first thing that is not as it must be ends the run with a sentence and status 1.
 """
@@ -56,7 +56,9 @@ class Platform:
         """PostgreSQL and Redis, ready."""
         image = chosen("image", POSTGRES) + self.images.values("redis.image")
         api = "--set=network.api[0].ipBlock.cidr=10.77.0.1/32"
-        self.helm("upgrade", "--install", "nexus-data", str(CHARTS / "nexus-data"), *image, api, WAIT, "--wait", program=helm)
+        self.helm(
+            "upgrade", "--install", "nexus-data", str(CHARTS / "nexus-data"), *image, api, WAIT, "--wait", program=helm
+        )
 
     def install(self, image: str, *more: str, helm: str = "helm", check: bool = True) -> str:
         """The application at an image, ready."""
@@ -188,7 +190,9 @@ def main() -> int:
 def _may_stay(name: str) -> bool:
     """Volumes, the kept secrets, and what Patroni made."""
     kind, _, what = name.partition("/")
-    return kind.startswith(("persistentvolumeclaim", "endpoints")) or (kind == "secret" and what in ("nexus-data", "nexus-trial"))
+    return kind.startswith(("persistentvolumeclaim", "endpoints")) or (
+        kind == "secret" and what in ("nexus-data", "nexus-trial")
+    )
 
 
 if __name__ == "__main__":

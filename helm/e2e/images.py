@@ -1,4 +1,4 @@
-"""The images of a run: this release, the next one with a migration more, one whose migration fails, and what stands beside."""
+"""The images of a run: this release, the next one, one whose migration fails, and what stands beside."""
 
 import shutil
 import tempfile
@@ -42,7 +42,9 @@ class Images:
         if self._on_rig:
             folder = ROOT / "helm" / "e2e"
             for image in STANDINS.values():
-                self._build(image, folder, f"--file={folder}/standins.Dockerfile", f"--target={image.partition(':')[0]}")
+                self._build(
+                    image, folder, f"--file={folder}/standins.Dockerfile", f"--target={image.partition(':')[0]}"
+                )
         self._with_migration(NEXT, "CREATE TABLE of_the_next_release (id integer)")
         self._with_migration(BROKEN, "SELECT 1 / 0")
         load = (str(RIG / "load"),) if self._on_rig else ("kind", "load", "docker-image", "--name", "nexus")
@@ -58,7 +60,11 @@ class Images:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "9999_end_to_end.py").write_text(_MIGRATION.format(last=last, forwards=forwards))
-            lines = (f"FROM {NOW}", "COPY 9999_end_to_end.py /srv/nexus/app/nexus/migrations/", f"ENV NEXUS_RELEASE={release}")
+            lines = (
+                f"FROM {NOW}",
+                "COPY 9999_end_to_end.py /srv/nexus/app/nexus/migrations/",
+                f"ENV NEXUS_RELEASE={release}",
+            )
             (folder / "Dockerfile").write_text("\n".join(lines) + "\n")
             self._build(image, folder)
 

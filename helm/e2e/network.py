@@ -8,18 +8,17 @@ from drills.kubernetes.kubectl import Kubectl
 from helm import matrix
 from helm.tests.charts import render
 
-CONNECT_S: Final = 3
 _TRY: Final = """
 import json, socket, sys
 found = {}
 for name, host, port in json.load(sys.stdin):
     try:
-        socket.create_connection((host, port), timeout=%d).close()
+        socket.create_connection((host, port), timeout=3).close()
         found[name] = True
     except OSError:
         found[name] = False
 print(json.dumps(found))
-""" % CONNECT_S
+"""
 # Which image has a Python, and where.
 PYTHON: Final = {"postgres": ("postgres", "python3"), "proxy": ("certificate", "python")}
 API: Final = {"network": {"api": [{"ipBlock": {"cidr": "10.77.0.1/32"}}]}}
@@ -34,11 +33,12 @@ def probe(kubectl: Kubectl) -> list[str]:
     targets += [("kubernetes api", "10.77.0.1", 6443)]
     senders = [role for role in pods if role != "redis"]  # its image has no program that connects to anything else
     with ThreadPoolExecutor(len(senders)) as threads:
-        seen = dict(zip(senders, threads.map(lambda role: _tried(kubectl, pods[role], role, targets), senders), strict=True))
+        answers = threads.map(lambda role: _tried(kubectl, pods[role], role, targets), senders)
+        seen = dict(zip(senders, answers, strict=True))
     wrong = []
     for sender in senders:
         for receiver, _, port in targets:
-            if sender == receiver and sender not in ("postgres",):
+            if sender == receiver != "postgres":
                 continue  # a pod reaches itself whatever the policies say
             wanted = (sender, receiver, port) in allowed
             if seen[sender][f"{receiver}:{port}"] != wanted:
@@ -61,5 +61,3 @@ def _tried(kubectl: Kubectl, pod: dict[str, Any], role: str, targets: list[tuple
     words = ("exec", "--stdin", pod["metadata"]["name"], "--container", container, "--", python, "-c", _TRY)
     found: dict[str, bool] = json.loads(kubectl(*words, text=asked, seconds=120))
     return found
-
-

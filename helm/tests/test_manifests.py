@@ -62,7 +62,9 @@ def test_every_pod_is_restricted(chart: str) -> None:
 
 
 def test_only_who_talks_to_kubernetes_has_a_token(chart: str) -> None:
-    with_token = {name for name, pod in pods(every(chart)) if pod["spec"].get("automountServiceAccountToken") is not False}
+    with_token = {
+        name for name, pod in pods(every(chart)) if pod["spec"].get("automountServiceAccountToken") is not False
+    }
     allowed = {"nexus": {"Job/nexus-trial"}, "nexus-data": {"StatefulSet/nexus-data-postgres", "Job/nexus-data-secret"}}
     assert with_token == allowed[chart]
 
@@ -114,7 +116,9 @@ def test_every_variable_of_the_proxy_is_one_that_its_configuration_reads() -> No
 
 
 def test_the_proxys_configuration_is_the_one_file() -> None:
-    (found,) = [each for each in render("nexus") if each["metadata"]["name"] == "nexus-proxy" and each["kind"] == "ConfigMap"]
+    (found,) = [
+        each for each in render("nexus") if each["metadata"]["name"] == "nexus-proxy" and each["kind"] == "ConfigMap"
+    ]
     assert found["data"]["haproxy.cfg"].strip() == (HELM.parent / "haproxy" / "haproxy.cfg").read_text().strip()
     assert (HELM / "nexus" / "files" / "haproxy.cfg").is_symlink()
 
@@ -151,7 +155,8 @@ def test_hooks_refer_only_to_what_is_there_before_them(chart: str) -> None:
     ordinary = {
         (each["kind"], each["metadata"]["name"])
         for each in manifests
-        if not {"pre-install", "pre-upgrade"} & set(each["metadata"].get("annotations", {}).get("helm.sh/hook", "").split(","))
+        if not {"pre-install", "pre-upgrade"}
+        & set(each["metadata"].get("annotations", {}).get("helm.sh/hook", "").split(","))
     }
     for each in manifests:
         if each["kind"] == "Job":

@@ -3,13 +3,19 @@
 from helm import matrix
 from helm.tests.charts import render
 
-MONITORED = {"network": {"monitoring": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]}}
+MONITORED = {
+    "network": {"monitoring": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]}
+}
 
 CLIENTS_OF_POSTGRES = ("web", "live", "worker", "relay", "migrate", "postgres")
 CLIENTS_OF_REDIS = ("web", "live", "worker", "relay", "redis")
 EVERYBODY = ("proxy", "web", "live", "worker", "relay", "migrate", "postgres", "redis", "Pod/nexus-test")
 GOLDEN = {
-    *((sender, "proxy", port) for sender in ("anybody", "internet", "another namespace", "prometheus", "dns", "kubernetes api") for port in (8080, 8443)),
+    *(
+        (sender, "proxy", port)
+        for sender in ("anybody", "internet", "another namespace", "prometheus", "dns", "kubernetes api")
+        for port in (8080, 8443)
+    ),
     ("Pod/nexus-test", "proxy", 8443),
     ("proxy", "web", 8000),
     ("proxy", "live", 8001),
@@ -23,7 +29,14 @@ GOLDEN = {
 }
 METRICS = {
     ("prometheus", role, port)
-    for role, port in {"web": 9100, "live": 9101, "worker": 9102, "relay": 9103, "proxy": 9105, "postgres": 8008}.items()
+    for role, port in {
+        "web": 9100,
+        "live": 9101,
+        "worker": 9102,
+        "relay": 9103,
+        "proxy": 9105,
+        "postgres": 8008,
+    }.items()
 }
 
 

@@ -1,6 +1,6 @@
 """Makes, once, all passwords and certificates of PostgreSQL and Redis, and the addresses that the application needs.
 
-What a secret of that name has already stays as it is: a new version of this chart adds what is new, and nothing changes.
+What a secret of that name has already stays as it is: a new version of this chart adds what is new.
 """
 
 import base64
@@ -81,7 +81,7 @@ def openssl(*arguments: str, folder: pathlib.Path) -> None:
 
 
 def certificates(known: Data) -> Data:
-    """An authority of our own and a certificate for every name of PostgreSQL and of the backups, at both ends."""
+    """An authority of our own and a certificate for every name of PostgreSQL and of the backups."""
     names = [POSTGRES, f"{POSTGRES}-replicas", f"*.{POSTGRES}-nodes", BACKUP]
     every = [f"{name}{suffix}" for name in names for suffix in ("", f".{NAMESPACE}", f".{NAMESPACE}.svc")]
     alternatives = ",".join(f"DNS:{name}" for name in [*every, "localhost"])
@@ -94,7 +94,8 @@ def certificates(known: Data) -> Data:
         else:
             openssl(
                 "req", "-x509", *curve, "-days", str(CA_DAYS), "-subj", "/CN=Nexus internal authority",
-                "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-keyout", "ca.key", "-out", "ca.crt", folder=folder,
+                "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-keyout", "ca.key", "-out", "ca.crt",
+                folder=folder,
             )  # fmt: skip
         openssl("req", *curve, "-subj", f"/CN={POSTGRES}", "-keyout", "tls.key", "-out", "tls.csr", folder=folder)
         (folder / "names").write_text(f"subjectAltName={alternatives}\nextendedKeyUsage=serverAuth,clientAuth\n")
@@ -132,7 +133,9 @@ def postgres(known: Data) -> Data:
 
 def redis(known: Data) -> Data:
     password = made_once(known, "redis-password", lambda: secrets.token_hex(24))
-    hosts = ",".join(f"{REDIS}-{n}.{REDIS}-nodes.{NAMESPACE}.svc:26379" for n in range(int(os.environ["REDIS_REPLICAS"])))
+    hosts = ",".join(
+        f"{REDIS}-{n}.{REDIS}-nodes.{NAMESPACE}.svc:26379" for n in range(int(os.environ["REDIS_REPLICAS"]))
+    )
     url = f"redis+sentinel://:{password}@{hosts}/nexus/0?sentinel_password={password}"
     return {"redis-password": password.encode(), "redis-url": url.encode()}
 

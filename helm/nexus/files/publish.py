@@ -1,4 +1,4 @@
-"""`helm test`: signs in through the proxy over TLS, publishes a post, reads it again, and finds it on the home timeline."""
+"""`helm test`: signs in through the proxy over TLS, publishes a post and finds it on the home timeline."""
 
 import hashlib
 import http.client
