@@ -53,7 +53,7 @@ def _table(chart: str) -> str:
 
 
 def told_of_all(values: dict[str, Any], told: dict[str, str], above: str = "") -> Iterator[tuple[str, Any, str]]:
-    """Every value; what roles have alike is told at the first of them. Raises KeyError for one that nobody explained."""
+    """Every value; what roles have alike is told at the first of them. Raises KeyError for one that is not told."""
     alike = {path.partition(".")[2]: text for path, text in reversed(told.items()) if "." in path}
     for key, value in values.items():
         path = f"{above}{key}"

@@ -67,7 +67,7 @@ class Kubectl:
 
 def found() -> Kubectl:
     """The rig when it runs, else whatever context kubectl has."""
-    if (RIG / "run").exists() and Path("/run/nexus-cluster").exists():
+    if (RIG / "run").exists() and Path("/run/netns/nexus-ctl").exists():
         return Kubectl(prefix=(str(RIG / "run"),))
     if shutil.which("kubectl") is None:
         raise Failure("There is no cluster: start one with ../shared/cluster/up, or give kubectl a context.")

@@ -39,13 +39,13 @@ class Platform:
         """The namespace with its labels, and the certificate that clients of this run trust."""
         self.kubectl.run("kubectl", "apply", "--filename", str(ROOT / "k8s" / "local" / "namespace.yaml"))
         authority = Authority()
-        (self.folder / "ca.pem").write_bytes(authority.pem)
+        (self.folder / "ca.crt").write_bytes(authority.pem)
         pem = authority.server(["10.77.0.11", "10.77.0.12", "10.77.0.13", *self.load_balancers()])
         certificate, _, key = pem.partition(b"-----BEGIN PRIVATE KEY-----")
         (self.folder / "tls.crt").write_bytes(certificate)
         (self.folder / "tls.key").write_bytes(b"-----BEGIN PRIVATE KEY-----" + key)
-        files = (f"--cert={self.folder}/tls.crt", f"--key={self.folder}/tls.key")
-        self.kubectl("create", "secret", "tls", "nexus-tls", *files)
+        files = (f"--from-file={name}={self.folder / name}" for name in ("tls.crt", "tls.key", "ca.crt"))
+        self.kubectl("create", "secret", "generic", "nexus-tls", "--type=kubernetes.io/tls", *files)
 
     @staticmethod
     def load_balancers() -> list[str]:
@@ -83,7 +83,7 @@ class Platform:
 
     def cluster(self) -> KubernetesCluster:
         """As drills see it."""
-        return KubernetesCluster(self.kubectl, door(self.kubectl), self.folder / "ca.pem")
+        return KubernetesCluster(self.kubectl, door(self.kubectl), self.folder / "ca.crt")
 
     def objects(self) -> set[str]:
         """Everything of the two releases that is there."""
@@ -137,7 +137,7 @@ def broken_upgrade(platform: Platform) -> Scenario:
 def running_cluster() -> Iterator[Kubectl]:
     """The rig, brought up if it is down; what was there before stays."""
     rig = Kubectl()
-    is_up = Path("/run/nexus-cluster").exists()
+    is_up = Path("/run/netns/nexus-ctl").exists()
     if not is_up:
         with step("The cluster"):
             rig.run(str(RIG / "up"), seconds=300)

@@ -123,10 +123,12 @@ def postgres(known: Data) -> Data:
         return f"postgres://{user}:{data[f'{role}-password'].decode()}@{service}:5432/{DATABASE}?{options}".encode()
 
     service, replicas = f"{POSTGRES}.{NAMESPACE}.svc", f"{POSTGRES}-replicas.{NAMESPACE}.svc"
+    user = made_once(known, "application-user", lambda: f"{DATABASE}_a")
     return {
         **data,
-        "database-url": address(DATABASE, "application", service),
-        "database-replica-url": address(DATABASE, "application", replicas),
+        "application-user": user.encode(),
+        "database-url": address(user, "application", service),
+        "database-replica-url": address(user, "application", replicas),
         "database-migration-url": address(f"{DATABASE}_owner", "owner", service),
     }
 

@@ -42,7 +42,39 @@
 {{- if and (not $v.redis.enabled) (not $v.redis.keys.brokerUrl) -}}
 {{- $wrong = append $wrong "redis.enabled is false and there is no broker: set redis.keys.brokerUrl to a key with the address of another one (amqp://..) in redis.secretName" -}}
 {{- end -}}
+{{- $wrong = concat $wrong (include "nexus.missingSecrets" . | fromJsonArray) -}}
 {{- if $wrong -}}
 {{- fail (printf "\n\nNexus cannot be installed like that:\n- %s\n" (join "\n- " $wrong)) -}}
 {{- end -}}
+{{- end }}
+
+{{/* Secrets that must be there before, as sentences in JSON. Only a cluster that is asked can tell; rendering alone cannot. */}}
+{{- define "nexus.missingSecrets" -}}
+{{- $v := .Values -}}
+{{- $wrong := list -}}
+{{- if lookup "v1" "ServiceAccount" .Release.Namespace "default" -}}
+{{- $needed := list (dict "name" $v.database.secretName "value" "database.secretName" "keys" $v.database.keys "how" "install the chart nexus-data first, or make it with the address of your PostgreSQL") -}}
+{{- if $v.redis.enabled -}}
+{{- $needed = append $needed (dict "name" $v.redis.secretName "value" "redis.secretName" "keys" $v.redis.keys "how" "install the chart nexus-data first, or make it with the address of your Redis") -}}
+{{- end -}}
+{{- with $v.secret.name -}}
+{{- $needed = append $needed (dict "name" . "value" "secret.name" "keys" $v.secret.keys "how" "docs/guide/kubernetes.md has the command that makes it") -}}
+{{- end -}}
+{{- with $v.proxy.certificate.secretName -}}
+{{- $needed = append $needed (dict "name" . "value" "proxy.certificate.secretName" "keys" (dict "crt" "tls.crt" "key" "tls.key") "how" "kubectl create secret tls makes it") -}}
+{{- end -}}
+{{- range $each := $needed -}}
+{{- $found := lookup "v1" "Secret" $.Release.Namespace $each.name -}}
+{{- if not $found -}}
+{{- $wrong = append $wrong (printf "%s names the secret %s, which is not in the namespace %s: %s" $each.value $each.name $.Release.Namespace $each.how) -}}
+{{- else -}}
+{{- range $purpose, $key := $each.keys -}}
+{{- if and $key (not (hasKey (default dict $found.data) $key)) -}}
+{{- $wrong = append $wrong (printf "the secret %s has no key %s: add it, or name another one by %s" $each.name $key (ternary (printf "%s.keys.%s" (splitList "." $each.value | first) $purpose) "tls.crt and tls.key" (ne $each.value "proxy.certificate.secretName"))) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $wrong -}}
 {{- end }}
