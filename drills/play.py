@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from drills.checker import Findings, check, wait_until_everything_has_had_its_effect
+from drills.checker import Findings, check
 from drills.cluster import Cluster
 from drills.lab.options import NotPossible
 from drills.logs import explaining
@@ -118,9 +118,7 @@ def _act_and_check(run: Run, scenario: Scenario) -> Findings:
         split = watch.finish()
     with run.mended("everything is healthy again"):
         run.cluster.wait_until_healthy(HEALED_S)
-    # Before anybody looks at a timeline: the last posts are still on their way to it.
-    wait_until_everything_has_had_its_effect(run.cluster)
-    return check(run.cluster, run.load.records(), run.load.people, run.load.audit(), split)
+    return check(run.cluster, run.load.records(), run.load.people, run.load.audit, split)
 
 
 def judged(promise: Promise, seen: Figures, found: Findings, *, judges_time: bool) -> list[str]:
