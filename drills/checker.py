@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any
@@ -58,12 +58,13 @@ def check(
     cluster: Cluster,
     records: Sequence[Record],
     people: Mapping[str, str],
-    homes: Mapping[str, list[int]],
+    audit: Callable[[], Mapping[str, list[int]]],
     split_brain: Sequence[str] = (),
 ) -> Findings:
-    """The cluster is healthy again and the load has ended."""
+    """The cluster is healthy again and the load has ended. `audit` reads the home timelines."""
     ids = [int(person) for person in people]
     undone = wait_until_everything_has_had_its_effect(cluster)
+    homes = audit()  # not before: the last posts were on their way to them
     primary = cluster.primary()
     nodes = [primary, *cluster.standbys()]
     _wait_until_replayed(cluster, primary)

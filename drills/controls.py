@@ -45,14 +45,8 @@ def _hide_the_primary(run: Run) -> None:
 
 def _hang_the_standbys(run: Run) -> None:
     """A commit waits for longer than its deadline: it is stored, and its answer says that nobody knows."""
-    standbys = run.cluster.standbys()
-    with run.when("SIGSTOP of Postgres on both standbys"):
-        for standby in standbys:
-            run.faults.stop(f"postgres@{standby}")
-    run.goes_on(13)
-    with run.mended("SIGCONT of Postgres on both standbys"):
-        for standby in standbys:
-            run.faults.cont(f"postgres@{standby}")
+    with run.stopped("Postgres on both standbys", [f"postgres@{standby}" for standby in run.cluster.standbys()]):
+        run.goes_on(13)
     run.until_writes_flow()
 
 

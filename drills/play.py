@@ -118,7 +118,7 @@ def _act_and_check(run: Run, scenario: Scenario) -> Findings:
         split = watch.finish()
     with run.mended("everything is healthy again"):
         run.cluster.wait_until_healthy(HEALED_S)
-    return check(run.cluster, run.load.records(), run.load.people, run.load.audit(), split)
+    return check(run.cluster, run.load.records(), run.load.people, run.load.audit, split)
 
 
 def judged(promise: Promise, seen: Figures, found: Findings, *, judges_time: bool) -> list[str]:

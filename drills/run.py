@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +49,17 @@ class Run:
         """What is mended inside."""
         with self._moment(text, is_fault=False):
             yield
+
+    @contextmanager
+    def stopped(self, what: str, names: Sequence[str]) -> Iterator[None]:
+        """Inside, these stand still and do not say so."""
+        with self.when(f"SIGSTOP of {what}"):
+            for name in names:
+                self.faults.stop(name)
+        yield
+        with self.mended(f"SIGCONT of {what}"):
+            for name in names:
+                self.faults.cont(name)
 
     def goes_on(self, seconds: float) -> None:
         """The load goes on."""

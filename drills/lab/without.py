@@ -10,7 +10,8 @@ from asgiref.sync import sync_to_async
 from nexus.config.__main__ import ROLES, main
 from nexus.config.environment import Environment
 
-# What a mechanism is made of is imported when its turn has come, as nexus.config does it.
+# What a mechanism is made of is imported when its turn has come, as nexus.config does it. Each `type: ignore` is for an
+# assignment that nobody should make: to a part of the application, from outside.
 
 
 def _confirmation() -> None:

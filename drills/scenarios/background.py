@@ -38,17 +38,11 @@ def broker_lost(run: Run) -> None:
     When every Redis is killed with -9, and all that was queued is gone
     Then every task is done at most 60 s after Redis is back, and has its effect once
     """
-    workers = [f"worker@{host}" for host in ("app1", "app2")]
-    with run.when("SIGSTOP of both workers"):
-        for worker in workers:
-            run.faults.stop(worker)
-    run.goes_on(2)
-    with run.when("kill -9 of every Redis"):
-        run.faults.redis_kill_all()
-    run.goes_on(1)
-    with run.mended("SIGCONT of both workers"):
-        for worker in workers:
-            run.faults.cont(worker)
+    with run.stopped("both workers", ["worker@app1", "worker@app2"]):
+        run.goes_on(2)
+        with run.when("kill -9 of every Redis"):
+            run.faults.redis_kill_all()
+        run.goes_on(1)
     run.goes_on(9)
     with run.mended("every Redis starts again, empty"):
         run.faults.heal()

@@ -41,13 +41,8 @@ def redis_silent(run: Run) -> None:
     Then no read and no write fails, nobody sees a pause, and every timeline is whole afterwards
     """
     nodes = [run.cluster.primary(), *run.cluster.standbys()]
-    with run.when("SIGSTOP of every Redis"):
-        for node in nodes:
-            run.faults.stop(f"redis@{node}")
-    run.goes_on(12)
-    with run.mended("SIGCONT of every Redis"):
-        for node in nodes:
-            run.faults.cont(f"redis@{node}")
+    with run.stopped("every Redis", [f"redis@{node}" for node in nodes]):
+        run.goes_on(12)
     run.goes_on(4)
     run.until_writes_flow()
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -149,3 +150,36 @@ def test_commands_without_a_run_say_how_to_start_one(folder: Path) -> None:
             "Nexus does not run here; type `make run` in another terminal."
         )
     assert Command("logs", folder, "web").sentence() == ("There is no log of web; there are: none yet: type `make run`")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """What local/python needs of one, with locks that cannot be installed."""
+    (tmp_path / "local").mkdir()
+    shutil.copy(ROOT / "local" / "python", tmp_path / "local")
+    (tmp_path / "requirements.txt").write_text("no package has this name, with spaces\n")
+    (tmp_path / "requirements-dev.txt").write_text("")
+    return tmp_path
+
+
+def install(checkout: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["local/python"], cwd=checkout, capture_output=True, text=True, check=False)
+
+
+def test_packages_that_cannot_be_installed_are_not_taken_for_installed(checkout: Path) -> None:
+    for _ in range(2):  # nor is the second try
+        done = install(checkout)
+        assert done.returncode == 1
+        assert "could not be installed" in done.stderr
+        assert not (checkout / ".venv" / ".made-of").exists()
+
+
+def test_an_environment_of_another_checkout_is_not_emptied(checkout: Path) -> None:
+    other = checkout / "other"
+    other.mkdir()
+    (other / "python").touch()
+    (checkout / ".venv").symlink_to(other)
+    done = install(checkout)
+    assert done.returncode == 1
+    assert "rm .venv" in done.stderr
+    assert (other / "python").exists()

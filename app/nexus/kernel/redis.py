@@ -113,7 +113,7 @@ class _MasterPool(SentinelConnectionPool):
 
     def _look(self) -> None:
         try:
-            self.get_master_address()  # type: ignore[no-untyped-call]  # ends idle connections to another one
+            self.get_master_address()  # type: ignore[no-untyped-call]  # redis-py gives no types; it ends idle ones
         except RedisError:
             # Without Sentinels, what is connected stays so.
             self._look_at = time.monotonic() + sentinel.LOOK_AFTER_FAILURE_S

@@ -232,8 +232,9 @@ def test_a_late_replica_is_left_out_until_the_primary_is_away_and_then_labelled(
 
 
 def test_a_beat_is_enough_to_look_fresh(replica: Replica) -> None:
-    time.sleep(0.5)
-    before = replication.ask(connections[REPLICA])
+    with replica.paused():  # others commit on the same server
+        time.sleep(0.5)
+        before = replication.ask(connections[REPLICA])
     assert before.lag_s >= 0.5
     replica.catch_up()
     after = replication.ask(connections[REPLICA])
@@ -243,20 +244,27 @@ def test_a_beat_is_enough_to_look_fresh(replica: Replica) -> None:
 def test_a_standby_that_was_just_started_and_hears_of_nobody_says_how_old_it_may_be(replica: Replica) -> None:
     settings = replica.standby.data / "postgresql.auto.conf"
     told = settings.read_bytes()
-    with connections[PRIMARY].cursor() as cursor:
-        cursor.execute("CHECKPOINT")
-    replica.catch_up(beat=False)
-    replica.sql("CHECKPOINT")  # nothing but what follows is replayed after a start, and nothing follows
-    replica.standby.stop()
-    try:
-        settings.write_bytes(told + b"primary_conninfo = ''\n")
+
+    def start(more: bytes) -> None:
+        replica.standby.stop()
+        settings.write_bytes(told + more)
         replica.standby.start()
-        assert replica.sql("SELECT pg_last_xact_replay_timestamp() IS NULL")
+
+    def start_with_nothing_to_replay() -> bool:
+        start(b"")
+        with connections[PRIMARY].cursor() as cursor:
+            cursor.execute("CHECKPOINT")
+        replica.catch_up(beat=False)
+        replica.sql("CHECKPOINT")  # nothing but what follows is replayed after a start
+        start(b"primary_conninfo = ''\n")
+        return bool(replica.sql("SELECT pg_last_xact_replay_timestamp() IS NULL"))
+
+    try:
+        # Another test's commit on the same server may follow.
+        assert any(start_with_nothing_to_replay() for _ in range(10))
         assert 0 < replication.ask(connections[REPLICA]).lag_s < 3600
     finally:
-        replica.standby.stop()
-        settings.write_bytes(told)
-        replica.standby.start()
+        start(b"")
 
 
 def test_a_node_that_takes_writes_is_no_replica(replica: Replica) -> None:
