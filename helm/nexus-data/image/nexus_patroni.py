@@ -9,7 +9,7 @@ from patroni import __main__, config, ha
 
 LONGEST_QUESTION_S = 1
 
-config.Config._validate_and_adjust_timeouts = lambda self, settings: None  # type: ignore[assignment]
+config.Config._validate_and_adjust_timeouts = lambda self, settings: None
 _fetch_node_status = ha.Ha.fetch_node_status
 
 
@@ -24,7 +24,7 @@ class _Brief:
         return self._patroni.request(member, timeout=min(timeout, LONGEST_QUESTION_S), retries=retries)
 
 
-ha.Ha.fetch_node_status = lambda self, member: _fetch_node_status(_Brief(self.patroni), member)  # type: ignore[assignment]
+ha.Ha.fetch_node_status = lambda self, member: _fetch_node_status(_Brief(self.patroni), member)
 
 if __name__ == "__main__":
     __main__.main()
