@@ -82,7 +82,9 @@ def _patroni_file(places: Places, node: str) -> str:
             "scope": "nexus",
             "name": node,
             "restapi": {"listen": f"{address}:{PATRONI}", "connect_address": f"{address}:{PATRONI}"},
-            "etcd3": {"hosts": etcd},
+            # These hosts and no others: when none answers, the list of members is not asked for as well, which would
+            # take another second for each, and all of it longer than the lease.
+            "etcd3": {"hosts": etcd, "use_proxies": True},
             "postgresql": {
                 "listen": f"{address}:{POSTGRES}",
                 "connect_address": f"{address}:{POSTGRES}",

@@ -25,6 +25,10 @@ _REQUEST_ID_MAX: Final = 64
 _ALL_TRIES_S: Final = 10.5
 # What is always given: clocks differ, and nearly every request needs far less.
 _LEAST_S: Final = 2.0
+# Who came this late stood in the proxy's queue. He is answered before HAProxy's 6 s end, which would send him there
+# again: queue, try, queue and try are more than the client's 15 s.
+_QUEUED_S: Final = 0.3
+_AFTER_QUEUE_S: Final = 5.5
 # For the rest of a body that was refused.
 _REST_S: Final = 5.0
 
@@ -113,8 +117,9 @@ def time_for(request: HttpRequest) -> float:
     name, _, begun_ms = request.headers.get("X-Request-Start", "").partition("=")
     if name != "t" or not (begun_ms.isascii() and begun_ms.isdigit() and len(begun_ms) < 16):
         return database.REQUEST_BUDGET_S
-    left = _ALL_TRIES_S - max(0.0, time.time() - int(begun_ms) / 1000)
-    return max(_LEAST_S, min(database.REQUEST_BUDGET_S, left))
+    gone = max(0.0, time.time() - int(begun_ms) / 1000)
+    most = database.REQUEST_BUDGET_S if gone < _QUEUED_S else _AFTER_QUEUE_S
+    return max(_LEAST_S, min(most, _ALL_TRIES_S - gone))
 
 
 class RequestMiddleware:
