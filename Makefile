@@ -66,7 +66,7 @@ drill: .environment-lab ## Every promise of availability put to the proof; NAME=
 
 # ---- Shipping ----
 
-.PHONY: image sbom scan push kind kind-down e2e e2e-full deploy restore
+.PHONY: image sbom scan push kind kind-down e2e e2e-full compose-secrets deploy restore
 image: ## The images nexus and nexus-postgres, by podman, docker or buildah; TAG=1.2.3
 	@exec local/image build
 
@@ -90,6 +90,9 @@ e2e: .environment ## Images, charts, a post through the proxy, the network, an u
 
 e2e-full: .environment ## The same and all that takes longer: nodes lost and drained, autoscaling, external databases, restore
 	@PYTHONPATH=.:app exec $(V)/python -m helm.e2e --full
+
+compose-secrets: .python ## Passwords and a certificate for compose.yaml, once
+	@exec $(V)/python -m local.compose
 
 deploy: .python ## What a pipeline calls: ENV=staging TAG=1.2.3; DIFF=only shows and changes nothing
 	@ENV="$(ENV)" TAG="$(TAG)" DIFF="$(DIFF)" PYTHONPATH=. exec $(V)/python -m helm.deploy
