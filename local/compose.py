@@ -1,4 +1,4 @@
-"""`make compose-secrets`: what compose.yaml needs and nobody else may know, in local/state/compose; what is there stays."""
+"""`make compose-secrets`: what compose.yaml needs and nobody else may know; what is there stays."""
 
 import secrets
 from collections.abc import Callable
