@@ -66,7 +66,7 @@ drill: .environment-lab ## Every promise of availability put to the proof; NAME=
 
 # ---- Shipping ----
 
-.PHONY: image sbom scan push kind kind-down e2e e2e-full compose-secrets deploy restore
+.PHONY: image sbom scan push kind kind-down e2e e2e-full compose-secrets deploy restore rotate
 image: ## The images nexus and nexus-postgres, by podman, docker or buildah; TAG=1.2.3
 	@exec local/image build
 
@@ -99,6 +99,9 @@ deploy: .python ## What a pipeline calls: ENV=staging TAG=1.2.3; DIFF=only shows
 
 restore: .python ## The database of an environment as it was at a second; asks first. ENV=staging TIME="2026-11-21 14:03:00+00"
 	@ENV="$(ENV)" TIME="$(TIME)" PYTHONPATH=. exec $(V)/python -m helm.restore
+
+rotate: .python ## A new password or key, without a pause: ENV=staging WHAT=application, owner, postgres, redis or jwt
+	@ENV="$(ENV)" WHAT="$(WHAT)" PYTHONPATH=. exec $(V)/python -m helm.rotate
 
 # ---- Changing ----
 

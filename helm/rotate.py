@@ -1,0 +1,160 @@
+"""`make rotate ENV=production WHAT=application`: a new password or key, and nobody notices. docs/guide/rotation.md.
+
+After an interruption, start the same again. The old secret ends only when nobody uses it any more.
+"""
+
+import base64
+import json
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from drills.kubernetes.cluster import KubernetesCluster
+from drills.kubernetes.kubectl import Kubectl, found
+from helm import environments
+from local.failure import Failure
+from local.progress import say, step
+
+DATA, ROLES = "nexus-data", ("web", "live", "worker", "relay")
+ROLLOUT_S: Final = 600.0
+_SQL: Final = """
+import os, psycopg2, sys
+connection = psycopg2.connect(host="/tmp", user="postgres", dbname="postgres")
+connection.autocommit = True
+connection.cursor().execute(sys.stdin.read())
+"""
+
+
+class Rotation:
+    """New secrets in one namespace, where both releases have their usual names."""
+
+    def __init__(self, kubectl: Kubectl) -> None:
+        self._kubectl = kubectl
+
+    def application(self) -> None:
+        """The other of the application's two users gets a new password; when all use it, the first may not come in."""
+        known = self._secret(DATA)
+        before = known["application-user"]
+        database, _, letter = before.rpartition("_")
+        after, password = f"{database}_{'b' if letter == 'a' else 'a'}", _new()
+        with step(f"{after} may come in"):
+            self._sql(f"ALTER ROLE {after} LOGIN PASSWORD '{password}'")
+        old = f"//{before}:{known['application-password']}@"
+        urls = {
+            key: known[key].replace(old, f"//{after}:{password}@") for key in ("database-url", "database-replica-url")
+        }
+        self._patch(DATA, {"application-user": after, "application-password": password, **urls})
+        self._restart_roles()
+        with step(f"{before} may not any more"):
+            self._sql(f"ALTER ROLE {before} NOLOGIN")
+
+    def owner(self) -> None:
+        """Of the migrations, which run now and then only."""
+        known, password = self._secret(DATA), _new()
+        owner = f"{known['application-user'].rpartition('_')[0]}_owner"
+        self._sql(f"ALTER ROLE {owner} PASSWORD '{password}'")
+        url = known["database-migration-url"].replace(f":{known['owner-password']}@", f":{password}@")
+        self._patch(DATA, {"owner-password": password, "database-migration-url": url})
+
+    def postgres(self) -> None:
+        """Of the superuser and of replication: who is connected stays so, and learns the new one at its next start."""
+        superuser, replication = _new(), _new()
+        with step("PostgreSQL knows the new ones"):
+            self._sql(f"ALTER ROLE postgres PASSWORD '{superuser}'; ALTER ROLE replication PASSWORD '{replication}'")
+        self._patch(DATA, {"superuser-password": superuser, "replication-password": replication})
+        self._restart("statefulset/nexus-data-postgres")
+
+    def redis(self) -> None:
+        """Both passwords are good until every pod has started with the new one."""
+        known, password = self._secret(DATA), _new()
+        pods = self._kubectl.get(
+            "pods", "--selector", f"app.kubernetes.io/instance={DATA},app.kubernetes.io/component=redis"
+        )
+        with step("Redis and Sentinel take both"):
+            for pod in (each["metadata"]["name"] for each in pods):
+                self._redis(pod, "6379", "acl", "setuser", "default", f">{password}")
+                self._redis(pod, "6379", "config", "set", "masterauth", password)
+                self._redis(pod, "26379", "acl", "setuser", "default", f">{password}")
+                self._redis(pod, "26379", "sentinel", "set", "nexus", "auth-pass", password)
+                self._redis(pod, "26379", "sentinel", "config", "set", "sentinel-pass", password)
+        url = known["redis-url"].replace(known["redis-password"], password)
+        self._patch(DATA, {"redis-password": password, "redis-url": url})
+        self._restart_roles()
+        self._restart("statefulset/nexus-data-redis")
+
+    def jwt(self) -> None:
+        """A new key signs; the last one still verifies until its tokens have ended."""
+        (web,) = self._kubectl.get("deployment", "nexus-web")
+        variables = web["spec"]["template"]["spec"]["containers"][0]["env"]
+        source = next(each["valueFrom"]["secretKeyRef"] for each in variables if each["name"] == "NEXUS_JWT_KEYS")
+        newest = self._secret(source["name"])[source["key"]].split(",")[0]
+        keys = f"k{int(time.time())}:{secrets.token_hex(32)}"
+        with step("Everybody verifies both"):
+            self._patch(source["name"], {source["key"]: f"{newest},{keys}"})
+            self._restart_roles()
+        with step("The new one signs"):
+            self._patch(source["name"], {source["key"]: f"{keys},{newest}"})
+            self._restart_roles()
+
+    def _secret(self, name: str) -> dict[str, str]:
+        (secret,) = self._kubectl.get("secret", name)
+        return {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
+
+    def _patch(self, name: str, values: Mapping[str, str]) -> None:
+        """By standard input: nothing secret stands in a list of processes."""
+        body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values}
+        self._kubectl("patch", "secret", name, "--type=merge", "--patch-file=/dev/stdin", text=json.dumps(body))
+
+    def _sql(self, statement: str) -> None:
+        primary = KubernetesCluster(self._kubectl, "", environments.K8S).primary()
+        words = ("exec", "--stdin", primary, "--container", "postgres", "--", "/opt/patroni/bin/python", "-c", _SQL)
+        self._kubectl(*words, text=statement)
+
+    def _redis(self, pod: str, port: str, *words: str) -> None:
+        told = self._kubectl(
+            "exec", "--stdin", pod, "--container", "redis", "--", "redis-cli", "-p", port, text=f"{' '.join(words)}\n"
+        )
+        if told.strip() != "OK":
+            raise Failure(f"{pod}, port {port}, {words[0]} {words[1]}: {told.strip()}")
+
+    def _restart_roles(self) -> None:
+        for role in ROLES:
+            self._restart(f"deployment/nexus-{role}")
+
+    def _restart(self, what: str) -> None:
+        with step(f"Restarting {what}"):
+            self._kubectl("rollout", "restart", what)
+            self._kubectl("rollout", "status", what, f"--timeout={ROLLOUT_S:.0f}s", seconds=ROLLOUT_S + 10)
+
+
+def _new() -> str:
+    return secrets.token_hex(24)
+
+
+def main(environment: str, what: str) -> None:
+    """One rotation."""
+    if environment not in environments.names():
+        raise Failure(f"ENV={environment or '..'}: there are {', '.join(environments.names())} in k8s/.")
+    cluster = found()
+    rotation = Rotation(Kubectl(environments.namespace(environment), cluster.prefix, cluster.environment))
+    known: dict[str, Callable[[], None]] = {
+        "application": rotation.application,
+        "owner": rotation.owner,
+        "postgres": rotation.postgres,
+        "redis": rotation.redis,
+        "jwt": rotation.jwt,
+    }
+    if what not in known:
+        raise Failure(f"WHAT={what or '..'}: there are {', '.join(known)}.")
+    known[what]()
+    say(f"The secret of {what} is a new one.")
+
+
+if __name__ == "__main__":
+    try:
+        main(os.environ.get("ENV", ""), os.environ.get("WHAT", ""))
+    except Failure as failure:
+        sys.exit(f"\n{failure}")
