@@ -11,7 +11,8 @@ RUN apt-get update -qq \
     && apt-get install -qq --no-install-recommends python3-venv \
     && python3 -m venv /opt/patroni
 COPY helm/nexus-data/image/requirements.txt /requirements.txt
-RUN /opt/patroni/bin/pip install --no-cache-dir --disable-pip-version-check --no-compile --require-hashes --only-binary :all: -r /requirements.txt \
+# ydiff, of patronictl, has no wheel.
+RUN /opt/patroni/bin/pip install --no-cache-dir --disable-pip-version-check --no-compile --require-hashes --only-binary :all: --no-binary ydiff -r /requirements.txt \
     && /opt/patroni/bin/pip uninstall --yes --quiet pip
 
 FROM ${POSTGRES_BASE_IMAGE} AS postgres

@@ -2,10 +2,11 @@
 ARG BASE_IMAGE=debian:trixie-slim
 
 FROM ${BASE_IMAGE} AS haproxy
-RUN groupadd --gid 99 --system haproxy \
-    && useradd --gid haproxy --uid 99 --system --no-create-home --home-dir /var/lib/haproxy haproxy \
-    && apt-get update -qq \
+# The package insists on making its user itself.
+RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends haproxy \
+    && groupmod --gid 99 haproxy \
+    && usermod --uid 99 haproxy \
     && rm -rf /var/lib/apt/lists/*
 ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 USER haproxy

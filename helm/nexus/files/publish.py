@@ -68,7 +68,7 @@ def main() -> None:
     until = time.monotonic() + PATIENCE_S
     while True:
         status, home = call("GET", "/timelines/home", token=mine)
-        if status == 200 and any(each["id"] == post["id"] for each in home["items"]):
+        if status == 200 and any(each["post"]["id"] == post["id"] for each in home["items"]):
             break
         if time.monotonic() > until:
             sys.exit(f"the post is not on the home timeline: {status}")
