@@ -58,7 +58,8 @@ class Labs:
     @contextmanager
     def with_options(self, options: Options) -> Iterator[Cluster]:
         """A healthy laboratory."""
-        if self._lab is None or options != self._options:
+        # A fencer that has fenced refuses for a minute, lest it take a second node away: each run has a new one.
+        if self._lab is None or options != self._options or options.fencer:
             self.close()
             begun = time.monotonic()
             self._lab, self._options = self._running.enter_context(Lab(self._folder, options)), options
