@@ -136,7 +136,8 @@ def _paused(limit_s: float) -> Callable[[Result], str | None]:
 
 def _outage(result: Result) -> str | None:
     pause, failed = result.figures.pause_s, result.figures.failed_writes
-    return f"no write for {pause:.1f} s, {failed} failed" if pause > 10 and failed else None
+    # Whether one fails depends on whether the etcd comes back within the client's 15 s; half a second is promised.
+    return f"no write for {pause:.1f} s, {failed} failed" if pause > 10 else None
 
 
 CONTROLS: Final = (
