@@ -62,7 +62,7 @@ def _silence_a_replica(run: Run) -> None:
 def _lose_the_consensus(run: Run) -> None:
     with run.when("every etcd stops"):
         run.faults.stop_consensus()
-    run.goes_on(20)
+    run.goes_on(30)  # until the primary is demoted, and then longer than a client tries
     with run.mended("every etcd goes on"):
         run.faults.start_consensus()
     run.until_writes_flow()
@@ -136,8 +136,7 @@ def _paused(limit_s: float) -> Callable[[Result], str | None]:
 
 def _outage(result: Result) -> str | None:
     pause, failed = result.figures.pause_s, result.figures.failed_writes
-    # Whether one fails depends on whether the etcd comes back within the client's 15 s; half a second is promised.
-    return f"no write for {pause:.1f} s, {failed} failed" if pause > 10 else None
+    return f"no write for {pause:.1f} s, {failed} failed" if pause > 10 and failed else None
 
 
 CONTROLS: Final = (
