@@ -25,7 +25,7 @@ FIRST_S: Final = 0.25
 SECOND_S: Final = 0.5
 # As long as the server lets a statement run; a silent primary is given up much sooner, when its connection is checked.
 PRIMARY_S: Final = 2.0
-_REACH_S: Final = 0.2
+_REACH_S: Final = 0.25
 # The proxy gives up a first try of a read after two seconds.
 _PERSIST_S: Final = 1.2
 _FAILURES: Final = (DatabaseError, InterfaceError)
@@ -227,7 +227,7 @@ class _Reading(Generic[T]):
 
 def _reach_primary() -> None:
     """Raises when it is silent. A write would wait for longer, but others can answer a read."""
-    with waiting.limit(_REACH_S):
+    with waiting.each(_REACH_S):
         connections[PRIMARY].close_if_health_check_failed()
         connections[PRIMARY].ensure_connection()
 
