@@ -47,8 +47,9 @@ def limit(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def each(seconds: float) -> Iterator[None]:
-    """No single wait inside takes longer, nor longer than outside: for a node that may be silent. A process that is busy
-    itself misses none, and many answers may each take so long.
+    """No single wait inside takes longer, nor longer than outside: for a node that may be silent.
+
+    A process that is busy itself misses none, and many answers may take so long each.
     """
     outer = _each.get()
     token = _each.set(seconds if outer is None else min(seconds, outer))
@@ -65,7 +66,7 @@ def remaining() -> float | None:
 
 
 def is_hurried(seconds: float) -> bool:
-    """Whether a wait that just ended was given less than `seconds` for one answer, or was the last before the deadline."""
+    """Whether a wait that just ended was given less than `seconds` for one answer, or came to the deadline."""
     left, longest = remaining(), _each.get()
     return (left is not None and left <= 0) or (longest is not None and longest < seconds)
 
