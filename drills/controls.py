@@ -62,7 +62,7 @@ def _silence_a_replica(run: Run) -> None:
 def _lose_the_consensus(run: Run) -> None:
     with run.when("every etcd stops"):
         run.faults.stop_consensus()
-    run.goes_on(20)
+    run.goes_on(30)  # until the primary is demoted, and then longer than a client tries
     with run.mended("every etcd goes on"):
         run.faults.start_consensus()
     run.until_writes_flow()

@@ -17,6 +17,7 @@ from nexus.kernel.errors import Unavailable
 from nexus.kernel.logging import log
 
 PROBE_PAUSE_S: Final = 0.1
+PROBE_S: Final = 2.0
 # A commit that has taken so long waits for a standby, and others would wait behind it.
 SLOW_COMMIT_S: Final = 1.0
 
@@ -122,7 +123,7 @@ class Breaker:
         while self._prober is me:
             connection = connections.create_connection(DEFAULT_DB_ALIAS)
             try:
-                with waiting.limit(1.0):
+                with waiting.limit(PROBE_S):
                     connection.connect()  # tells it to came_back()
             except (psycopg2.Error, Error) as error:
                 log.debug("primary_probed", error=str(error).strip())

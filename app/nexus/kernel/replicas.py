@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, Generic, NoReturn, TypeVar
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
 
 from nexus.kernel import database, metrics, nodes, replication, stale, waiting, written
 from nexus.kernel.errors import DomainError, NotAuthenticated, NotFound
@@ -25,7 +25,8 @@ FIRST_S: Final = 0.25
 SECOND_S: Final = 0.5
 # As long as the server lets a statement run; a silent primary is given up much sooner, when its connection is checked.
 PRIMARY_S: Final = 2.0
-_REACH_S: Final = 0.2
+_REACH_S: Final = 0.25
+_SILENT_S: Final = 0.5
 # The proxy gives up a first try of a read after two seconds.
 _PERSIST_S: Final = 1.2
 _FAILURES: Final = (DatabaseError, InterfaceError)
@@ -226,10 +227,23 @@ class _Reading(Generic[T]):
 
 
 def _reach_primary() -> None:
-    """Raises when it is silent. A write would wait for longer, but others can answer a read."""
-    with waiting.limit(_REACH_S):
-        connections[PRIMARY].close_if_health_check_failed()
-        connections[PRIMARY].ensure_connection()
+    """Raises when it is silent, and for the next moment of this call at once: others can answer a read.
+
+    A slow one is waited for, and a write waits for longer.
+    """
+    primary, caller, begun = connections[PRIMARY], written.current() or written.Caller(), time.monotonic()
+    if begun < caller.primary_silent_until:
+        raise OperationalError("the primary was silent a moment ago")
+    try:
+        with waiting.each(_REACH_S):
+            primary.close_if_health_check_failed()
+            if primary.connection is None and time.monotonic() - begun >= _REACH_S:
+                raise OperationalError("the primary is silent")
+            primary.ensure_connection()
+    except OperationalError:
+        if time.monotonic() - begun >= _REACH_S:
+            caller.primary_silent_until = time.monotonic() + _SILENT_S
+        raise
 
 
 def _persistently(run: Callable[[], T]) -> T:

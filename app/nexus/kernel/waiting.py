@@ -47,8 +47,12 @@ def limit(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def each(seconds: float) -> Iterator[None]:
-    """No single wait inside takes longer: for a node that may be silent. A process that is busy itself misses none."""
-    token = _each.set(seconds)
+    """No single wait inside takes longer, nor longer than outside: for a node that may be silent.
+
+    A process that is busy itself misses none, and many answers may take so long each.
+    """
+    outer = _each.get()
+    token = _each.set(seconds if outer is None else min(seconds, outer))
     try:
         yield
     finally:
@@ -59,6 +63,12 @@ def remaining() -> float | None:
     """Seconds until the deadline; None where there is none."""
     deadline = _deadline.get()
     return None if deadline is None else deadline - time.monotonic()
+
+
+def is_hurried(seconds: float) -> bool:
+    """Whether a wait that just ended was given less than `seconds` for one answer, or came to the deadline."""
+    left, longest = remaining(), _each.get()
+    return (left is not None and left <= 0) or (longest is not None and longest < seconds)
 
 
 @contextmanager
@@ -102,10 +112,7 @@ def _wait(waiting: connection) -> None:
     if deadline is not None and not is_commit:
         # The server stops a statement sooner, and says so; this is for one that cannot say anything.
         deadline = min(deadline, time.monotonic() + _statement_s + _SLACK_S)
-    longest = _each.get()
-    if longest is not None:
-        deadline = min(time.monotonic() + longest, math.inf if deadline is None else deadline)
-    if _is_answered(waiting, state, deadline):
+    if _is_answered(waiting, state, deadline, _each.get()):
         return
     # A statement ends by itself: statement_timeout, client_connection_check_interval. A COMMIT does neither.
     if (
@@ -117,15 +124,17 @@ def _wait(waiting: connection) -> None:
     raise TimeUp("the database did not answer in time")
 
 
-def _is_answered(waiting: connection, state: int, deadline: float | None) -> bool:
-    """Whether the server's answer is complete before the deadline."""
+def _is_answered(waiting: connection, state: int, deadline: float | None, longest: float | None = None) -> bool:
+    """Whether the server's answer is complete before the deadline, and nothing of it was `longest` in coming."""
     while state != POLL_OK:
         if state not in _EVENTS:
             raise psycopg2.OperationalError(f"the connection cannot be waited for (state {state})")
         poller = select.poll()  # anew, because a connection that is being made may change its socket
         poller.register(waiting.fileno(), _EVENTS[state])
-        left = None if deadline is None else max(deadline - time.monotonic(), 0) * 1000
-        if not poller.poll(left):
+        ends = math.inf if deadline is None else deadline
+        if longest is not None:
+            ends = min(ends, time.monotonic() + longest)
+        if not poller.poll(None if ends == math.inf else max(ends - time.monotonic(), 0) * 1000):
             return False
         state = waiting.poll()
     return True

@@ -54,6 +54,8 @@ class Caller:
     has_written: bool = False
     # The primary has answered a part of this call already: a replica would have to be as far as that.
     is_at_primary: bool = False
+    # A part of this call has waited for it in vain; until then (monotonic) the others do not.
+    primary_silent_until: float = 0.0
     # How old, in seconds, the oldest part of the answer may be; None for an answer that is as fresh as promised.
     stale_s: int | None = None
     _kept: int | None = None

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +18,7 @@ class Road:
         self.to = to
         self.requests, self.answers = threading.Event(), threading.Event()
         self.last_request: bytes | None = None
+        self.late_s = 0.0  # each answer takes so much longer
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = int(self._listener.getsockname()[1])
         self._sockets: list[socket.socket] = []
@@ -78,6 +80,8 @@ class Road:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
                 gate.wait()
+                if gate is self.answers:
+                    time.sleep(self.late_s)
                 if gate is self.requests and self.last_request and self.last_request in data:
                     self.last_request = None
                     self.answers.clear()

@@ -202,8 +202,24 @@ def test_a_read_leaves_a_silent_primary_before_a_write_would(replica: Replica, m
         primary.close_if_unusable_or_obsolete()  # the next request begins
         with called(), database.time_budget():
             assert replicas.read(node, needs_primary=True) == "replica"
-            assert replicas.read(node, needs_primary=True) == "replica"
+            assert primary.connection is None
+            with monkeypatch.context() as at_once:
+                at_once.setattr(primary, "ensure_connection", pytest.fail)
+                assert replicas.read(node, needs_primary=True) == "replica", "nobody waits for it a second time"
+        with called(), database.time_budget():
+            assert replicas.read(node, needs_primary=True) == "replica", "neither do new connections answer"
         assert not BREAKER.is_away, "it was not given the time that a connection may take"
+
+
+def test_a_read_waits_for_a_slow_primary(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
+    primary = connections[PRIMARY]
+    with Road(int(primary.settings_dict["PORT"])) as road, monkeypatch.context() as patched:
+        road.late_s = 0.15
+        primary.close()
+        patched.setitem(primary.settings_dict, "PORT", road.port)
+        with called(), database.time_budget():
+            assert replicas.read(node, needs_primary=True) == "primary"
+        primary.close()
 
 
 def test_a_fault_of_ours_is_not_tried_again(replica: Replica) -> None:

@@ -35,6 +35,12 @@ def test_a_connection_to_a_silent_node_is_given_up_long_before_the_budget_ends(r
     assert connection.connection is None
 
 
+def test_a_node_that_is_slow_is_waited_for(road: Road) -> None:
+    road.late_s = 0.3
+    with database.time_budget(60):
+        assert seconds_of(ask) > 2 * road.late_s  # whether there is TLS, and all else
+
+
 def test_a_statement_that_a_silent_node_never_answers_ends_with_its_own_limit(road: Road) -> None:
     ask()
     road.fall_silent()

@@ -46,7 +46,14 @@ def assert_nobody_noticed(stack: Stack, report: Report) -> None:
 def workers_of(role: Role) -> list[int]:
     """The processes that gunicorn's master has made and that answer requests."""
     children = Path(f"/proc/{role.pid}/task/{role.pid}/children").read_text().split()
-    return [int(pid) for pid in children if Path(f"/proc/{pid}/comm").read_text().strip() != metrics.NAME]
+    return [int(pid) for pid in children if _name(pid) not in (None, metrics.NAME)]
+
+
+def _name(pid: str) -> str | None:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return None  # it has ended since it was listed
 
 
 def test_nobody_notices_that_24_workers_are_killed_one_after_another(stack: Stack) -> None:

@@ -89,16 +89,17 @@ def _notify(recipient_id: int, kind: Kind, *, actor_id: int, post_id: int | None
         or NotificationActor.objects.filter(**same).exists()
     ):
         return
-    sequence = _next_sequence(recipient_id)
-    of_post = Q(post=None) if post_id is None else Q(post=post_id)
-    group, is_new = Notification.objects.filter(of_post).get_or_create(
-        recipient_id=recipient_id, kind=kind, read_at=None, defaults={"sequence": sequence, "post_id": post_id}
-    )
-    if not is_new:
-        Notification.objects.filter(id=group.id).update(sequence=sequence)
-    # The inbox's lock is ours since _next_sequence: whoever came first is visible to this statement.
-    NotificationActor.objects.bulk_create([NotificationActor(notification=group, **same)], ignore_conflicts=True)
-    live.push_notification(recipient_id, sequence)
+    with database.atomic():
+        sequence = _next_sequence(recipient_id)
+        of_post = Q(post=None) if post_id is None else Q(post=post_id)
+        group, is_new = Notification.objects.filter(of_post).get_or_create(
+            recipient_id=recipient_id, kind=kind, read_at=None, defaults={"sequence": sequence, "post_id": post_id}
+        )
+        if not is_new:
+            Notification.objects.filter(id=group.id).update(sequence=sequence)
+        # The inbox's lock is ours since _next_sequence: whoever came first is visible to this statement.
+        NotificationActor.objects.bulk_create([NotificationActor(notification=group, **same)], ignore_conflicts=True)
+        live.push_notification(recipient_id, sequence)
 
 
 def _next_sequence(recipient_id: int) -> int:
@@ -114,7 +115,8 @@ def _next_sequence(recipient_id: int) -> int:
 
 def _withdraw(recipient_id: int, kind: Kind, *, actor_id: int, post_id: int | None = None) -> None:
     rows = NotificationActor.objects.filter(recipient_id=recipient_id, kind=kind, post_id=post_id, actor=actor_id)
-    groups = list(rows.values_list("notification_id", flat=True))
-    rows.delete()
-    for group_id in groups:
-        Notification.objects.filter(id=group_id, actors=None).delete()
+    with database.atomic():
+        groups = list(rows.values_list("notification_id", flat=True))
+        rows.delete()
+        for group_id in groups:
+            Notification.objects.filter(id=group_id, actors=None).delete()

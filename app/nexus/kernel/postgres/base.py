@@ -14,9 +14,11 @@ from psycopg2.extensions import connection
 from nexus.kernel import metrics, waiting
 from nexus.kernel.parking import BREAKER
 
-CONNECT_S: Final = 0.5
+# A connection is several questions: a slow node gets the time for all of them, a silent one that for the first.
+CONNECT_S: Final = 2.0
+_ANSWER_S: Final = 0.5
 # For a command that somebody has typed: nobody tries it again, and the machine may be busy.
-_CONNECT_OUTSIDE_S: Final = 5.0
+_TYPED_S: Final = 5.0
 _CHECK_S: Final = 0.5
 
 waiting.install(settings.NEXUS.statement_timeout_ms / 1000)
@@ -53,15 +55,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return self.alias == DEFAULT_DB_ALIAS
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> connection:
-        """A connection within half a second; while the primary is known to be away, none at once."""
+        """A connection, if each answer comes within half a second; none, at once, to a primary known to be away."""
         if not self.is_primary:
             return self._connect(conn_params)
         BREAKER.must_be_there()
         try:
             found = self._connect(conn_params)
-        except psycopg2.OperationalError:
-            left = waiting.remaining()
-            if left is None or left > 0:  # else its caller had less time than a connection may take
+        except psycopg2.OperationalError as error:
+            # A caller who gives less time than a connection may take has learned nothing.
+            if not (isinstance(error, waiting.TimeUp) and waiting.is_hurried(_ANSWER_S)):
                 BREAKER.went_away()
             raise
         BREAKER.came_back()
@@ -83,7 +85,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
             super().set_autocommit(autocommit, force_begin_transaction_with_broken_autocommit)
 
     def _connect(self, conn_params: dict[str, Any]) -> connection:
-        with waiting.limit(_CONNECT_OUTSIDE_S if waiting.remaining() is None else CONNECT_S):
+        is_typed = waiting.remaining() is None
+        within, each = (_TYPED_S, _TYPED_S) if is_typed else (CONNECT_S, _ANSWER_S)
+        with waiting.limit(within), waiting.each(each):
             found: connection = super().get_new_connection(conn_params)
             # Postgres tells it unasked; what stands between (a pooler) may leave it out.
             told = found.info.parameter_status("in_hot_standby")
