@@ -3,16 +3,40 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from drills.kubernetes.cluster import KubernetesCluster
 from drills.kubernetes.kubectl import Kubectl
+from drills.play import play
 from drills.run import Run
 from drills.scenario import Load, Promise, Scenario
+from helm.e2e.images import NOW, POSTGRES, STANDINS
+from helm.e2e.platform import WAIT, Platform
+from helm.restore import restore
+from helm.rotate import Rotation
+from local.failure import Failure
+from local.progress import say, step
 
-GROWN_S: Final = 180.0
+GROWN_S, ARCHIVED_S, IDLE_S = 180.0, 180.0, 30.0
+OUTSIDE: Final = "outside"
+# PostgreSQL and Redis as somebody else runs them: plain, with a password.
+SERVERS: Final = (
+    (
+        "postgres",
+        POSTGRES,
+        """
+PATH=$(ls -d /usr/lib/postgresql/*/bin):$PATH
+initdb --pgdata=/tmp/data --username=postgres --auth=scram-sha-256 --pwfile=<(echo outside) > /dev/null
+echo "host all all all scram-sha-256" >> /tmp/data/pg_hba.conf
+exec postgres -D /tmp/data -c listen_addresses=* -c unix_socket_directories=/tmp
+""",
+        5432,
+    ),
+    ("redis", STANDINS["redis.image"], "exec redis-server --requirepass outside --save '' --dir /tmp", 6379),
+)
 # cpuPercent of the small request: a few readers are enough.
 SCALING: Final = (
     "--set=web.autoscaling.enabled=true",
@@ -35,6 +59,161 @@ threads = [threading.Thread(target=read) for _ in range(8)]
 for each in threads: each.start()
 for each in threads: each.join()
 """
+
+
+def run(platform: Platform) -> None:
+    """All of it, on an empty namespace. Goes on after what failed, and tells it at the end."""
+    failed = []
+    for part in (with_helm_3, refused, operated, restored, with_databases_of_somebody_else):
+        try:
+            part(platform)
+        except Failure as failure:
+            say(f"  FAILED: {part.__name__}: {failure}")
+            failed.append(part.__name__)
+    if failed:
+        raise Failure(f"Not as it must be: {', '.join(failed)}.")
+
+
+def with_helm_3(platform: Platform) -> None:
+    """Both charts from nothing, which stay for what follows."""
+    begun = time.monotonic()
+    with step("nexus-data, by Helm 3"):
+        platform.install_data(helm="helm3")
+    with step("nexus, by Helm 3"):
+        platform.install(NOW, helm="helm3")
+    with step("helm test"):
+        platform.helm("test", "nexus", WAIT, program="helm3")
+    say(f"  From an empty namespace to a post through the proxy: {time.monotonic() - begun:.0f} s")
+    time.sleep(IDLE_S)
+    say(f"  {cost(platform.kubectl)}")
+
+
+def refused(platform: Platform) -> None:
+    """A wrong value, a secret that is missing, a database that nobody can reach: the sentence of each."""
+    nowhere = "postgres://nexus:secret@nowhere.invalid:5432/nexus"
+    keys = ("database-url", "database-replica-url", "database-migration-url", "ca.crt")
+    words = (f"--from-literal={key}={nowhere}" for key in keys)
+    platform.kubectl("create", "secret", "generic", "nowhere", *words)
+    unreachable = ("--set=database.secretName=nowhere", "--set=migrate.tries=1", "--set=migrate.timeoutSeconds=60")
+    wrong: dict[str, tuple[str, ...]] = {
+        "a value that is no number": ("--set=web.replicas=three",),
+        "a value that does not exist": ("--set=web.replica=3",),
+        "a secret that is missing": ("--set=trial=false", "--set=secret.name=nothing"),
+        "a database that nobody can reach": unreachable,
+    }
+    for what, values in wrong.items():
+        try:
+            platform.install(NOW, *values)
+        except Failure as failure:
+            say(f"  {what}: {failure}")
+        else:
+            raise Failure(f"{what} was installed")
+
+
+def operated(platform: Platform) -> None:
+    """What operators do, under load."""
+    cluster = platform.cluster()
+    platform.install(NOW, *SCALING)
+    _play(platform, autoscaled(cluster))
+    platform.install(NOW)
+    _play(platform, rotated(platform.kubectl))
+    _play(platform, drained(platform.kubectl))
+
+
+def _play(platform: Platform, scenario: Scenario) -> None:
+    result = play(scenario, platform.cluster(), platform.folder)
+    pause = f"pause {result.figures.pause_s:.2f} s"
+    say(f"  {scenario.name}: {'green' if result.is_green else 'RED'}, {pause}, {json.dumps(result.notes)}")
+    if not result.is_green:
+        raise Failure(f"{scenario.name}: {'; '.join(result.broken[:5])}")
+
+
+def restored(platform: Platform) -> None:
+    """Back to a second, out of a base backup and the log."""
+    with step("Backups are switched on, and the first one is made"):
+        platform.install_data("--set=backup.enabled=true", "--set=backup.store=volume")
+    cluster = platform.cluster()
+    primary = cluster.primary()
+    cluster.sql(primary, "CREATE TABLE e2e_mark (at timestamptz)")
+    marks = []
+    for _ in range(20):
+        ((now,),) = cluster.sql(primary, "INSERT INTO e2e_mark VALUES (clock_timestamp()) RETURNING at")
+        marks.append(str(now))
+        time.sleep(0.5)
+    second = marks[9]
+    with step("The log is in the store"):
+        ((segment,),) = cluster.sql(primary, "SELECT pg_walfile_name(pg_current_wal_lsn())")
+        begun = time.monotonic()
+        while cluster.sql(primary, "SELECT last_archived_wal < %s FROM pg_stat_archiver", segment) != [(False,)]:
+            if time.monotonic() - begun > ARCHIVED_S:
+                raise Failure(f"the log {segment} was not archived within {ARCHIVED_S:.0f} s")
+            time.sleep(1)
+        lost = time.monotonic() - begun
+    begun = time.monotonic()
+    restore(platform.kubectl, second)
+    cluster.wait_until_healthy(300)
+    took = time.monotonic() - begun
+    found = [str(at) for (at,) in cluster.sql(cluster.primary(), "SELECT at FROM e2e_mark ORDER BY at")]
+    if found != marks[:10]:
+        raise Failure(f"{len(found)} marks are there after the restore, and it should be the first 10 of {len(marks)}")
+    platform.helm("test", "nexus", WAIT)
+    say(f"  restored to {second} in {took:.0f} s; what was written was in the store after {lost:.0f} s")
+
+
+def with_databases_of_somebody_else(platform: Platform) -> None:
+    """nexus-data is away; PostgreSQL and Redis are in another namespace."""
+    kubectl = platform.kubectl
+    platform.helm("uninstall", "nexus", "--wait", WAIT)
+    platform.helm("uninstall", "nexus-data", "--wait", WAIT)
+    outside = Kubectl(OUTSIDE, kubectl.prefix)
+    kubectl.run("kubectl", "create", "namespace", OUTSIDE)
+    try:
+        for name, image, script, port in SERVERS:
+            outside("apply", "--filename", "-", text=json.dumps(_server(name, image, script)))
+            outside("expose", "pod", name, f"--port={port}")
+        outside("wait", "pod", "--all", "--for=condition=Ready", "--timeout=120s", seconds=130)
+        urls = (
+            f"--from-literal=database-url=postgres://postgres:outside@postgres.{OUTSIDE}.svc:5432/postgres",
+            f"--from-literal=redis-url=redis://:outside@redis.{OUTSIDE}.svc:6379/0",
+        )
+        kubectl("create", "secret", "generic", "outside", *urls)
+        peers = json.dumps([{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": OUTSIDE}}}])
+        values = (
+            *(f"--set={part}.secretName=outside" for part in ("database", "redis")),
+            *(f"--set=database.keys.{key}=" for key in ("replicaUrl", "migrationUrl", "ca")),
+            *(f"--set-json={part}.peers={peers}" for part in ("database", "redis")),
+        )
+        with step("nexus with databases of somebody else"):
+            platform.install(NOW, *values)
+            platform.helm("test", "nexus", WAIT)
+        platform.helm("uninstall", "nexus", "--wait", WAIT)
+    finally:
+        kubectl.run("kubectl", "delete", "namespace", OUTSIDE, seconds=180)
+
+
+def _server(name: str, image: str, script: str) -> dict[str, Any]:
+    container = {"name": name, "image": image, "imagePullPolicy": "IfNotPresent", "command": ["bash", "-ec", script]}
+    metadata = {"name": name, "labels": {"app": name}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}}
+
+
+def rotated(kubectl: Kubectl) -> Scenario:
+    """Every password and the key of the tokens."""
+
+    def act(run: Run) -> None:
+        rotation = Rotation(kubectl)
+        for rotate in (rotation.application, rotation.owner, rotation.redis, rotation.postgres, rotation.jwt):
+            with run.when(f"{rotate.__name__} gets a new secret"):
+                rotate()
+            run.until_writes_flow()
+        run.goes_on(3)
+
+    sentences = (
+        "Given a release, and steady load by clients that send a call again when told to",
+        "When every password and the key that signs tokens is replaced, one after the other",
+        "Then no read and no keyed write fails",
+    )
+    return Scenario("secrets-rotated", 3, sentences, act, Promise(pause_s=6.0), load=Load())
 
 
 def drained(kubectl: Kubectl) -> Scenario:

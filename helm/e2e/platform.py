@@ -1,0 +1,77 @@
+"""One installation of both charts for `make e2e`, and how it is asked for."""
+
+from pathlib import Path
+from typing import Final
+
+from drills.kubernetes.cluster import KubernetesCluster, door
+from drills.kubernetes.kubectl import Kubectl
+from helm.e2e.images import POSTGRES, Images, chosen
+from local.certificates import Authority
+from local.state import ROOT
+
+HOST: Final = "nexus.test"
+WAIT: Final = "--timeout=6m"
+CHARTS: Final = ROOT / "helm"
+
+
+class Platform:
+    """One installation, in one namespace."""
+
+    def __init__(self, kubectl: Kubectl, images: Images, folder: Path) -> None:
+        self.kubectl, self.images, self.folder = kubectl, images, folder
+
+    def prepare(self) -> None:
+        """The namespace with its labels, and the certificate that clients of this run trust."""
+        self.kubectl.run("kubectl", "apply", "--filename", str(ROOT / "k8s" / "local" / "namespace.yaml"))
+        authority = Authority()
+        (self.folder / "ca.crt").write_bytes(authority.pem)
+        pem = authority.server(["10.77.0.11", "10.77.0.12", "10.77.0.13", *self.load_balancers()])
+        certificate, _, key = pem.partition(b"-----BEGIN PRIVATE KEY-----")
+        (self.folder / "tls.crt").write_bytes(certificate)
+        (self.folder / "tls.key").write_bytes(b"-----BEGIN PRIVATE KEY-----" + key)
+        files = (f"--from-file={name}={self.folder / name}" for name in ("tls.crt", "tls.key", "ca.crt"))
+        self.kubectl("create", "secret", "generic", "nexus-tls", "--type=kubernetes.io/tls", *files)
+
+    @staticmethod
+    def load_balancers() -> list[str]:
+        """What the rig gives to services of type LoadBalancer."""
+        return [f"10.77.100.{number}" for number in range(64, 128)]
+
+    def install_data(self, *more: str, helm: str = "helm") -> None:
+        """PostgreSQL and Redis, ready."""
+        image = chosen("image", POSTGRES) + self.images.values("redis.image")
+        api = "--set=network.api[0].ipBlock.cidr=10.77.0.1/32"
+        chart = ("nexus-data", str(CHARTS / "nexus-data"))
+        self.helm("upgrade", "--install", *chart, *image, api, *more, WAIT, "--wait", program=helm)
+
+    def install(self, image: str, *more: str, helm: str = "helm", check: bool = True) -> str:
+        """The application at an image, ready."""
+        values = {
+            "publicUrl": f"https://{HOST}",
+            "trial": "true",
+            "proxy.certificate.secretName": "nexus-tls",
+            "proxy.service.type": "LoadBalancer",
+            "config.rateLimits": "false",
+            "proxy.rateLimit": "0",
+            "web.autoscaling.enabled": "false",
+        }
+        words = [f"--set={name}={value}" for name, value in values.items()]
+        hosts = f"--set=allowedHosts={{{','.join(self.load_balancers()[:4])}}}"
+        words += [*chosen("image", image), *self.images.values("proxy.image"), hosts, *more]
+        chart = ("nexus", str(CHARTS / "nexus"))
+        return self.helm("upgrade", "--install", *chart, *words, WAIT, "--wait", program=helm, check=check)
+
+    def helm(self, *words: str, program: str = "helm", check: bool = True) -> str:
+        """helm 4, or `helm3`, in the namespace."""
+        return self.kubectl.run(program, "--namespace", self.kubectl.namespace, *words, seconds=420, check=check)
+
+    def cluster(self) -> KubernetesCluster:
+        """As drills see it."""
+        return KubernetesCluster(self.kubectl, door(self.kubectl), self.folder / "ca.crt")
+
+    def objects(self) -> set[str]:
+        """Everything of the two releases that is there."""
+        kinds = "deployments,statefulsets,jobs,pods,services,configmaps,secrets,serviceaccounts,roles,rolebindings"
+        kinds += ",networkpolicies,poddisruptionbudgets,horizontalpodautoscalers,persistentvolumeclaims,endpoints"
+        words = ("get", kinds, "--selector", "app.kubernetes.io/part-of in (nexus,nexus-data)", "--output", "name")
+        return set(self.kubectl(*words).split())
