@@ -104,6 +104,8 @@ def main(is_full: bool) -> int:
             say(f"  {scenario.name}: {'green' if result.is_green else 'RED'} {json.dumps(result.notes)}")
             if not result.is_green:
                 raise Failure(f"{scenario.name}: {'; '.join(result.broken[:5])}")
+        with step("A good upgrade, which takes away what the broken one left to be looked at"):
+            platform.install(NOW)
         with step("Uninstalled"):
             platform.helm("uninstall", "nexus", "--wait", WAIT)
             platform.helm("uninstall", "nexus-data", "--wait", WAIT)

@@ -45,8 +45,8 @@ class Images:
                 self._build(
                     image, folder, f"--file={folder}/standins.Dockerfile", f"--target={image.partition(':')[0]}"
                 )
-        self._with_migration(NEXT, "CREATE TABLE of_the_next_release (id integer)")
-        self._with_migration(BROKEN, "SELECT 1 / 0")
+        self._with_migration(NEXT, "9998_next", "CREATE TABLE of_the_next_release (id integer)")
+        self._with_migration(BROKEN, "9999_broken", "SELECT 1 / 0")
         load = (str(RIG / "load"),) if self._on_rig else ("kind", "load", "docker-image", "--name", "nexus")
         Kubectl().run(*load, *self._built, seconds=BUILD_S)
 
@@ -54,15 +54,15 @@ class Images:
         """What names a stand-in to a chart: `proxy.image` or `redis.image`."""
         return chosen(value, STANDINS[value]) if self._on_rig else []
 
-    def _with_migration(self, image: str, forwards: str) -> None:
+    def _with_migration(self, image: str, migration: str, forwards: str) -> None:
         last = max(path.stem for path in (ROOT / "app" / "nexus" / "migrations").glob("0*.py"))
         release = image.partition(":")[2]
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            (folder / "9999_end_to_end.py").write_text(_MIGRATION.format(last=last, forwards=forwards))
+            (folder / f"{migration}.py").write_text(_MIGRATION.format(last=last, forwards=forwards))
             lines = (
                 f"FROM {NOW}",
-                "COPY 9999_end_to_end.py /srv/nexus/app/nexus/migrations/",
+                f"COPY {migration}.py /srv/nexus/app/nexus/migrations/",
                 f"ENV NEXUS_RELEASE={release}",
             )
             (folder / "Dockerfile").write_text("\n".join(lines) + "\n")
