@@ -15,7 +15,7 @@ help: ## This list
 
 # ---- Running ----
 
-.PHONY: run stop reset logs replica-kill shell psql
+.PHONY: run watch stop reset logs replica-kill shell psql
 run: .environment ## Nexus with three replicas behind HAProxy, https://localhost:8443; Ctrl-C ends it
 	@exec $(V)/python -m local run
 
@@ -24,6 +24,9 @@ stop: .python ## End a `make run`, wherever its terminal is
 
 reset: .python ## Remove all data of `make run`; asks first
 	@exec $(V)/python -m local reset
+
+watch: .environment-watch ## Prometheus and Alertmanager beside a `make run`; Ctrl-C ends them
+	@exec $(V)/python -m local watch
 
 ROLE ?=
 logs: .python ## Follow the logs; ROLE=web, ROLE=web-2, ROLE=proxy, ..
@@ -110,7 +113,7 @@ generate: .python ## Write contracts, error pages and the data model from the co
 	@exec $(V)/python -m local.test generate
 
 format: .python ## Bring the code into its layout
-	@cd app && ../$(V)/ruff check --fix --quiet . ../local ../haproxy ../bench ../drills ../helm; ../$(V)/ruff format . ../local ../haproxy ../bench ../drills ../helm
+	@cd app && ../$(V)/ruff check --fix --quiet . ../local ../haproxy ../bench ../drills ../helm ../monitoring; ../$(V)/ruff format . ../local ../haproxy ../bench ../drills ../helm ../monitoring
 
 lock: .python ## Resolve requirements*.in into the locks; UPGRADE=1 takes newer versions
 	@$(LOCK) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
@@ -120,13 +123,16 @@ lock: .python ## Resolve requirements*.in into the locks; UPGRADE=1 takes newer 
 
 clean: ## Remove the virtual environment and all caches; data stay
 	@rm -rf .venv .*_cache app/.*_cache .hypothesis app/.hypothesis
-	@find app local haproxy drills helm -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find app local haproxy drills helm monitoring -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- What the targets need; each is a moment when it is there already ----
 
-.PHONY: .packages .packages-lab .packages-test .python .environment .environment-lab .environment-test
+.PHONY: .packages .packages-watch .packages-lab .packages-test .python .environment .environment-watch .environment-lab .environment-test
 .packages:
 	@local/packages run
+
+.packages-watch:
+	@local/packages watch
 
 .packages-lab:
 	@local/packages lab
@@ -138,6 +144,9 @@ clean: ## Remove the virtual environment and all caches; data stay
 	@PYTHON="$(PYTHON)" local/python
 
 .environment: .packages
+	@PYTHON="$(PYTHON)" local/python
+
+.environment-watch: .packages-watch
 	@PYTHON="$(PYTHON)" local/python
 
 .environment-lab: .packages-lab

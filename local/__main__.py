@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from local import commands
+from local import commands, prometheus
 from local.failure import Failure
 from local.run import run
 from local.state import FOLDER_VARIABLE
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "run": run,
+    "watch": prometheus.watch,
     "stop": commands.stop,
     "reset": commands.reset,
     "logs": commands.logs,

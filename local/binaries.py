@@ -8,6 +8,11 @@ from pathlib import Path
 from local.failure import Failure
 
 PACKAGES = {
+    "prometheus": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+    "prometheus-node-exporter": "prometheus-node-exporter",
+    "prometheus-postgres-exporter": "prometheus-postgres-exporter",
+    "prometheus-redis-exporter": "prometheus-redis-exporter",
     "postgres": "postgresql",
     "initdb": "postgresql",
     "pg_basebackup": "postgresql",

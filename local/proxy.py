@@ -29,17 +29,20 @@ class Proxy(Server):
         https_port: int,
         http_port: int,
         metrics_port: int,
+        meter: str = "",
         web_threads: int = 16,
     ) -> None:
         super().__init__(directory)
         self.port = https_port
         self.ca = certificate.ca
+        self.certificate = certificate.pem
         for_writes = max(1, web_threads // 4)
         self._variables = {
             "HTTPS_BIND": f"127.0.0.1:{https_port}",
             "HTTPS_PORT": str(https_port),
             "HTTP_BIND": f"127.0.0.1:{http_port}",
             "METRICS_BIND": f"127.0.0.1:{metrics_port}",
+            "METER": meter,
             "CERTIFICATE": str(certificate.pem),
             "ERRORS": str(FOLDER / "errors"),
             "SOCKET": "unix@admin.sock",  # in the working directory: a socket's whole path may have 107 characters only

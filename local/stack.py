@@ -16,15 +16,18 @@ from local.state import FOLDER_VARIABLE, ROOT, Settings, State
 from local.supervisor import Program
 
 APP = ROOT / "app"
-REPLICAS = {"web": 3, "live": 1, "worker": 1, "relay": 2}
+REPLICAS = {"web": 3, "live": 1, "worker": 1, "relay": 2, "meter": 1}
 SERVED = ("web", "live")
 ROLES = [f"{role}-{number}" for role, count in REPLICAS.items() for number in range(1, count + 1)]
+WATCHERS = ("prometheus", "alertmanager", "exporter-node", "exporter-postgres", "exporter-redis")
 DOORS = {"https": ("NEXUS_PROXY_HTTPS_PORT", 8443), "http": ("NEXUS_PROXY_HTTP_PORT", 8080)}
 PORTS = [
     "postgres",
     "redis",
     "supervisor",
     "proxy-metrics",
+    "meter",
+    *WATCHERS,
     *(name for name in ROLES if name.partition("-")[0] in SERVED),
     *(f"{name}-metrics" for name in ROLES),
 ]
@@ -49,6 +52,7 @@ class Stack:
             https_port=self.doors["https"],
             http_port=self.doors["http"],
             metrics_port=settings.port("proxy-metrics"),
+            meter=self.address("meter"),
             web_threads=self._number("NEXUS_WEB_WORKERS", WEB_WORKERS) * self._number("NEXUS_WEB_THREADS", WEB_THREADS),
         )
 
@@ -140,6 +144,11 @@ class Stack:
         }
         if role in SERVED:
             variables["NEXUS_BIND"] = self.address(name)
+        if role == "meter":
+            variables |= {
+                "NEXUS_METER_BIND": self.address(role),
+                "NEXUS_METER_CERTIFICATE": str(self.proxy.certificate),
+            }
         return Program(
             name=name,
             command=[sys.executable, "-m", "nexus.config", role],

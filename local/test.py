@@ -17,10 +17,10 @@ from local.state import ROOT
 from local.test_environment import clean, variables
 
 BIN = Path(sys.executable).parent
-CODE = [".", "../local", "../haproxy", "../bench", "../drills", "../helm"]  # seen from app/, whose pyproject.toml rules
-TYPED = ["nexus", "manage.py", "tests", "../local", "../haproxy", "../bench", "../drills", "../helm"]
-TESTS = ["app/tests", "local/tests", "haproxy/tests", "bench/tests", "drills/tests", "helm/tests"]
-GENERATED = ["app/contracts", "docs", "k8s", "README.md"]
+CODE = [".", "../local", "../haproxy", "../bench", "../drills", "../helm", "../monitoring"]  # seen from app/, whose pyproject.toml rules
+TYPED = ["nexus", "manage.py", "tests", "../local", "../haproxy", "../bench", "../drills", "../helm", "../monitoring"]
+TESTS = ["app/tests", "local/tests", "haproxy/tests", "bench/tests", "drills/tests", "helm/tests", "monitoring/tests"]
+GENERATED = ["app/contracts", "docs", "k8s", "monitoring/rules", "README.md"]
 LIMIT = 45 * 60.0
 
 
@@ -68,7 +68,7 @@ class Steps:
     def generate(self) -> bool:
         """Writes them."""
         paths = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "app")])}
-        modules = ("drills.document", "helm.reference", "helm.environments")
+        modules = ("drills.document", "helm.reference", "helm.environments", "monitoring.rules", "monitoring.reference")
         return self._quietly([sys.executable, "manage.py", "generate"], self._settings) and all(
             self._quietly([sys.executable, "-m", module], paths) for module in modules
         )

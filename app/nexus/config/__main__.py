@@ -53,6 +53,12 @@ def _fencer(environment: Environment) -> None:
     fencer.run(environment)
 
 
+def _meter(environment: Environment) -> None:
+    from nexus.config import meter
+
+    meter.run(environment)
+
+
 ROLES: Final[dict[str, Callable[[Environment], None]]] = {
     "web": _web,
     "live": _live,
@@ -60,6 +66,7 @@ ROLES: Final[dict[str, Callable[[Environment], None]]] = {
     "relay": _relay,
     "migrate": _migrate,
     "fencer": _fencer,
+    "meter": _meter,
 }
 
 

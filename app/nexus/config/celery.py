@@ -15,7 +15,7 @@ from nexus.config.environment import Environment
 from nexus.config.reactions import QUEUES, Reaction
 from nexus.config.schedule import every_reaction
 from nexus.config.state import show_life
-from nexus.kernel import database, deliveries, logging, metrics, use_cases
+from nexus.kernel import clock, database, deliveries, logging, metrics, use_cases
 from nexus.kernel.errors import OutcomeUnknown
 
 # Below the outbox's lease of 30 s: a task is over, or killed, before its delivery is sent again.
@@ -99,7 +99,12 @@ def deliver(reaction: Reaction, delivery_id: int, *, is_resent: bool) -> None:
             if is_resent and not database.retrying(partial(deliveries.count_begin, delivery_id)):
                 return
             # Once more after a COMMIT whose answer was lost is right: if it was done, the row is gone.
-            outcome = database.in_transaction(partial(_react, reaction, delivery_id), is_repeatable=True)
+            taken = database.in_transaction(partial(_react, reaction, delivery_id), is_repeatable=True)
+        if taken is not None:
+            outcome = "ok"
+            metrics.REACTION_DELAY.labels(reaction.name).observe(
+                max(0.0, (clock.now() - taken.created_at).total_seconds())
+            )
     except Exception as error:
         outcome = _fail(reaction, delivery_id, error, is_counted=is_resent)
     finally:
@@ -111,13 +116,12 @@ def deliver(reaction: Reaction, delivery_id: int, *, is_resent: bool) -> None:
         logging.bind_request("")
 
 
-def _react(reaction: Reaction, delivery_id: int) -> str:
+def _react(reaction: Reaction, delivery_id: int) -> deliveries.Taken | None:
     delivery = deliveries.take(delivery_id)
-    if delivery is None:
-        return "skipped"
-    logging.bind_request(delivery.request_id)
-    reaction.react(delivery.payload)
-    return "ok"
+    if delivery is not None:
+        logging.bind_request(delivery.request_id)
+        reaction.react(delivery.payload)
+    return delivery
 
 
 def _fail(reaction: Reaction, delivery_id: int, error: Exception, *, is_counted: bool) -> str:

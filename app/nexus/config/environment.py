@@ -170,6 +170,12 @@ class Environment:
     )
     email_from: str = _variable(_text, "Sender of mail", "Nexus <nexus@localhost>")
     bind: str = _variable(_address, "Address and port of web or live", "0.0.0.0:8000")
+    meter_bind: str = _variable(
+        _address, "Address and port (UDP) where the meter takes HAProxy's log", "127.0.0.1:5140"
+    )
+    meter_certificate: str = _variable(
+        _text, "File with the door's certificate (PEM), whose end the meter tells; empty: none", ""
+    )
     metrics_bind: str = _variable(_address, "Address and port of this role's /metrics; empty: none", "")
     web_workers: int = _variable(_integer(1, 64), "Processes of one web replica", "2")
     web_threads: int = _variable(_integer(1, 64), "Threads of one web process", "8")

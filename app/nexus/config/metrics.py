@@ -96,7 +96,7 @@ def _application(environment: Environment, role: str, directory: Path) -> Callab
             scraped: Iterable[bytes] = metrics(environ, start_response)
             return scraped
         # web and live are asked themselves; worker and relay have no other ear.
-        if environ["PATH_INFO"] == "/livez" and role in ("worker", "relay", "fencer"):
+        if environ["PATH_INFO"] == "/livez" and role in ("worker", "relay", "fencer", "meter"):
             is_alive = seconds_since_life(directory) < LIFE_S
             start_response("200 OK" if is_alive else "503 Service Unavailable", [("Content-Type", "text/plain")])
             return [b"alive\n" if is_alive else b"its loop does not turn\n"]

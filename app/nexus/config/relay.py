@@ -17,7 +17,7 @@ from nexus.config.celery import TASKS, app
 from nexus.config.reactions import QUEUES, REACTIONS
 from nexus.config.schedule import SCHEDULE, every_reaction
 from nexus.config.state import show_life
-from nexus.kernel import database, deliveries, metrics, nodes, replication
+from nexus.kernel import database, deliveries, metrics, nodes, replication, vitals
 from nexus.kernel.deliveries import Job
 from nexus.kernel.logging import log
 from nexus.kernel.parking import BREAKER
@@ -105,6 +105,7 @@ class Relay:
         if now >= self._measure_at:
             self._measure_at = now + MEASURE_S
             deliveries.measure()
+            vitals.measure()
             metrics.MIGRATIONS_PENDING.set(len(missing_migrations()))
 
     def _send(self) -> int:

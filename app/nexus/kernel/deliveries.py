@@ -40,6 +40,7 @@ class Taken:
 
     payload: dict[str, Any]
     request_id: str
+    created_at: datetime
 
 
 def make_of_events(reactions: Mapping[str, Sequence[str]], limit: int) -> int:
@@ -55,7 +56,14 @@ def make_of_events(reactions: Mapping[str, Sequence[str]], limit: int) -> int:
         )
         now = clock.now()
         Delivery.objects.bulk_create(
-            Delivery(reaction=reaction, payload=event.payload, request_id=event.request_id, created_at=now, due_at=now)
+            Delivery(
+                reaction=reaction,
+                payload=event.payload,
+                request_id=event.request_id,
+                # As old as the event; but a clock of another host that is ahead must not hold it back.
+                created_at=min(event.created_at, now),
+                due_at=min(event.created_at, now),
+            )
             for event in events
             for reaction in reactions[event.name]
         )
@@ -104,11 +112,11 @@ def take(delivery_id: int) -> Taken | None:
     """Deletes the row in the transaction of the effect; None when it is done, or another process is running it."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"DELETE FROM nexus_delivery WHERE id = {_UNLOCKED} RETURNING payload, request_id",  # noqa: S608
+            f"DELETE FROM nexus_delivery WHERE id = {_UNLOCKED} RETURNING payload, request_id, created_at",  # noqa: S608
             [delivery_id],
         )
         row = cursor.fetchone()
-    return None if row is None else Taken(orjson.loads(row[0]), row[1])
+    return None if row is None else Taken(orjson.loads(row[0]), row[1], row[2])
 
 
 def fail(delivery_id: int, error: str, *, is_counted: bool) -> bool:

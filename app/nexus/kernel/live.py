@@ -1,10 +1,16 @@
 """Wake-ups for the live streams, through Redis. A lost one costs freshness and never data: the rows are the truth."""
 
 import functools
+import re
+import time
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 
 from nexus.kernel import redis
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 
 def user_channel(user_id: int) -> str:
@@ -17,16 +23,24 @@ def post_channel(post_id: int) -> str:
     return f"live:post:{post_id}"
 
 
-def push_notification(user_id: int, sequence: int) -> None:
-    """After the commit, tells the recipient's streams that the inbox has come to `sequence`."""
-    _push(user_channel(user_id), str(sequence))
+def push_notification(user_id: int) -> None:
+    """After the commit, tells the recipient's streams that the inbox has grown."""
+    _push(user_channel(user_id))
 
 
 def push_post(post_id: int) -> None:
     """After the commit, tells everybody who has the post on screen that it is no longer the same."""
-    _push(post_channel(post_id), "")
+    _push(post_channel(post_id))
 
 
-def _push(channel: str, message: str) -> None:
-    send = functools.partial(redis.attempt, "live", lambda client: client.publish(channel, message), None)
-    transaction.on_commit(send, robust=True)
+def sent_at(message: bytes) -> float | None:
+    """When a message was sent (seconds since 1970); None for one of another release."""
+    text = message.decode("ascii", "replace")
+    return float(text[2:]) if re.fullmatch(r"t=\d+\.\d+", text) else None
+
+
+def _push(channel: str) -> None:
+    def send(client: "Redis") -> object:
+        return client.publish(channel, f"t={time.time():.3f}")
+
+    transaction.on_commit(functools.partial(redis.attempt, "live", send, None), robust=True)

@@ -4,6 +4,21 @@ from prometheus_client import Counter, Gauge, Histogram
 
 _SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
+# Of the objectives, which are whole buckets of these (monitoring/objectives.py).
+_DOOR_SECONDS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0)
+_DELAY_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+DOOR_SECONDS = Histogram(
+    "nexus_door_duration_seconds",
+    "What users got at HAProxy and how long it took, waiting included, by door (rest, graphql, sign_in, live, web) and "
+    "outcome (ok, limited, shed, error, left); of live the time until the stream began",
+    ["door", "outcome"],
+    buckets=_DOOR_SECONDS,
+)
+METER_LINES_UNREAD = Counter("nexus_meter_lines_unread_total", "Lines of HAProxy's log that the meter does not know")
+CERTIFICATE_EXPIRES = Gauge(
+    "nexus_certificate_expires_timestamp_seconds", "When the door's certificate ends", multiprocess_mode="mostrecent"
+)
 USE_CASE_SECONDS = Histogram(
     "nexus_use_case_duration_seconds",
     "Time of a use-case, by door (rest, graphql, live, web, admin, worker) and outcome (ok or the error's code)",
@@ -60,6 +75,12 @@ DELIVERIES = Counter("nexus_deliveries_total", "Deliveries sent to the queue, by
 TASKS = Histogram(
     "nexus_task_duration_seconds", "Time of a reaction, by outcome", ["reaction", "outcome"], buckets=_SECONDS
 )
+REACTION_DELAY = Histogram(
+    "nexus_reaction_delay_seconds",
+    "Time from an event to the end of a reaction to it, by reaction",
+    ["reaction"],
+    buckets=_DELAY_SECONDS,
+)
 DEAD_LETTERS = Counter("nexus_dead_letters_total", "Deliveries given up, by reaction", ["reaction"])
 DEAD_LETTERS_KEPT = Gauge(
     "nexus_dead_letters_waiting", "Deliveries given up that wait for an operator", multiprocess_mode="mostrecent"
@@ -78,6 +99,9 @@ MIGRATIONS_PENDING = Gauge(
     "nexus_migrations_pending", "Migrations of this release that are not applied", multiprocess_mode="mostrecent"
 )
 LIVE_STREAMS = Gauge("nexus_live_streams", "Open live streams", multiprocess_mode="livesum")
+LIVE_DELAY = Histogram(
+    "nexus_live_delay_seconds", "Time from a commit to its push in the live role", buckets=_DELAY_SECONDS
+)
 LIVE_MESSAGES = Counter("nexus_live_messages_total", "Messages sent to live streams, by kind", ["kind"])
 FENCER_OBSERVATIONS = Counter(
     "nexus_fencer_observations_total", "Looks at a database node, by result (there or silent)", ["result"]
@@ -88,3 +112,38 @@ FENCER_FENCINGS = Counter(
     "Fencings, by outcome (released; superseded by another leader; failed, when the command did)",
     ["outcome"],
 )
+
+# ---- How Postgres and Redis are, as the relay sees them ----
+
+
+def _vital(name: str, meaning: str) -> Gauge:
+    return Gauge(name, meaning, multiprocess_mode="mostrecent")
+
+
+POSTGRES_CONNECTIONS = _vital("nexus_postgres_connections", "Clients of the primary")
+POSTGRES_CONNECTIONS_LIMIT = _vital("nexus_postgres_connections_limit", "Clients that the primary takes")
+POSTGRES_LONGEST_TRANSACTION_SECONDS = _vital(
+    "nexus_postgres_longest_transaction_seconds",
+    "Age of the oldest open transaction",
+)
+POSTGRES_TRANSACTION_AGE = _vital(
+    "nexus_postgres_transaction_age",
+    "Transactions since the oldest frozen row; at two thousand million Postgres stops",
+)
+POSTGRES_SIZE_BYTES = _vital("nexus_postgres_size_bytes", "Size of the database")
+POSTGRES_STANDBYS = _vital("nexus_postgres_standbys", "Standbys that stream from the primary")
+POSTGRES_SYNCHRONOUS_STANDBYS = _vital("nexus_postgres_synchronous_standbys", "Those of them that may confirm a commit")
+POSTGRES_IS_SYNCHRONOUS = _vital("nexus_postgres_is_synchronous", "1 where commits wait for a standby")
+POSTGRES_REPLAY_LAG_BYTES = _vital("nexus_postgres_replay_lag_bytes", "Log that the slowest standby has not replayed")
+POSTGRES_ARCHIVED_SECONDS = _vital(
+    "nexus_postgres_archived_seconds",
+    "Time since a segment of the log was archived; 0 where none ever was",
+)
+REDIS_UP = _vital("nexus_redis_up", "1 while Redis answers")
+REDIS_MEMORY_BYTES = _vital("nexus_redis_memory_bytes", "Memory that Redis uses")
+REDIS_MEMORY_LIMIT_BYTES = _vital("nexus_redis_memory_limit_bytes", "Memory that Redis may use; 0: no limit")
+REDIS_EVICTED_KEYS = _vital(
+    "nexus_redis_evicted_keys",
+    "Keys that Redis has dropped for want of memory since it started",
+)
+REDIS_REPLICAS = _vital("nexus_redis_replicas", "Replicas of the Redis master")

@@ -25,6 +25,8 @@ CREATE ROLE :"second" NOLOGIN IN ROLE :"application";
 ALTER ROLE :"user" LOGIN PASSWORD :'user_password';
 CREATE DATABASE :"database" OWNER :"owner";
 REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
+-- To see how busy the server is (metrics), not what others do.
+GRANT pg_monitor TO :"application";
 GRANT CONNECT ON DATABASE :"database" TO :"application";
 \connect :"database"
 REVOKE ALL ON SCHEMA public FROM PUBLIC;

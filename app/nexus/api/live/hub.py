@@ -17,7 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from nexus.api import health
-from nexus.kernel import metrics, sentinel
+from nexus.kernel import live, metrics, sentinel
 from nexus.kernel.logging import log
 
 _ALIVE: Final = "live:alive"  # a subscription of our own, so that the connection always has one
@@ -173,6 +173,8 @@ class Hub:
         if received is None:
             raise TimeoutError("Redis says nothing")
         channel = (received["channel"] or b"").decode()
+        if received["type"] == "message" and (sent_at := live.sent_at(received["data"])) is not None:
+            metrics.LIVE_DELAY.observe(max(0.0, time.time() - sent_at))
         if received["type"] == "subscribe":
             self._confirmed.add(channel)
             self._ring(channel)

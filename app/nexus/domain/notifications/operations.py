@@ -99,7 +99,7 @@ def _notify(recipient_id: int, kind: Kind, *, actor_id: int, post_id: int | None
             Notification.objects.filter(id=group.id).update(sequence=sequence)
         # The inbox's lock is ours since _next_sequence: whoever came first is visible to this statement.
         NotificationActor.objects.bulk_create([NotificationActor(notification=group, **same)], ignore_conflicts=True)
-        live.push_notification(recipient_id, sequence)
+        live.push_notification(recipient_id)
 
 
 def _next_sequence(recipient_id: int) -> int:

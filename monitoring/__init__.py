@@ -1,0 +1,1 @@
+"""What is watched: objectives, alerts with their tests and runbooks, and the rules that are made of them."""
