@@ -35,7 +35,7 @@ class Proxy(Server):
         super().__init__(directory)
         self.port = https_port
         self.ca = certificate.ca
-        self.certificate = certificate.pem
+        self.pem = certificate.pem
         for_writes = max(1, web_threads // 4)
         self._variables = {
             "HTTPS_BIND": f"127.0.0.1:{https_port}",

@@ -12,7 +12,7 @@ APP = Path(__file__).resolve().parents[1] / "app"
 
 
 class Role(Server):
-    """web and live are ready when /startupz says so; worker and relay when their metrics can be read."""
+    """web and live are ready when /startupz says so; the others when their metrics can be read."""
 
     def __init__(
         self, directory: Path, role: str, variables: Mapping[str, str], *, port: int, metrics_port: int
@@ -26,6 +26,7 @@ class Role(Server):
             **variables,
             "PYTHONPATH": str(APP),
             "NEXUS_BIND": self.address,
+            "NEXUS_METER_BIND": self.address,
             "NEXUS_METRICS_BIND": f"127.0.0.1:{metrics_port}",
             "NEXUS_STATE_DIRECTORY": str(directory / self.name),
         }

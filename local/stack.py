@@ -147,7 +147,7 @@ class Stack:
         if role == "meter":
             variables |= {
                 "NEXUS_METER_BIND": self.address(role),
-                "NEXUS_METER_CERTIFICATE": str(self.proxy.certificate),
+                "NEXUS_METER_CERTIFICATE": str(self.proxy.pem),
             }
         return Program(
             name=name,

@@ -17,7 +17,8 @@ from local.state import ROOT
 from local.test_environment import clean, variables
 
 BIN = Path(sys.executable).parent
-CODE = [".", "../local", "../haproxy", "../bench", "../drills", "../helm", "../monitoring"]  # seen from app/, whose pyproject.toml rules
+# Seen from app/, whose pyproject.toml rules.
+CODE = [".", "../local", "../haproxy", "../bench", "../drills", "../helm", "../monitoring"]
 TYPED = ["nexus", "manage.py", "tests", "../local", "../haproxy", "../bench", "../drills", "../helm", "../monitoring"]
 TESTS = ["app/tests", "local/tests", "haproxy/tests", "bench/tests", "drills/tests", "helm/tests", "monitoring/tests"]
 GENERATED = ["app/contracts", "docs", "k8s", "monitoring/rules", "README.md"]

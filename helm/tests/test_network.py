@@ -29,14 +29,15 @@ GOLDEN = {
 }
 METRICS = {
     ("prometheus", role, port)
-    for role, port in {
-        "web": 9100,
-        "live": 9101,
-        "worker": 9102,
-        "relay": 9103,
-        "proxy": 9105,
-        "postgres": 8008,
-    }.items()
+    for role, port in (
+        ("web", 9100),
+        ("live", 9101),
+        ("worker", 9102),
+        ("relay", 9103),
+        ("proxy", 9105),
+        ("proxy", 9106),
+        ("postgres", 8008),
+    )
 }
 
 

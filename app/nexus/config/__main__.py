@@ -75,7 +75,7 @@ def main(arguments: Sequence[str]) -> None:
     if len(arguments) != 1 or arguments[0] not in ROLES:
         sys.exit(f"usage: python -m nexus.config {'|'.join(ROLES)}")
     role = arguments[0]
-    environment = load_or_exit()
+    environment = load_or_exit(role)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nexus.config.settings")
     logging.configure(level=environment.log_level, role=role)
     if role != "migrate":

@@ -245,10 +245,21 @@ def _read(source: Mapping[str, str], variable: Variable) -> str:
     return (variable.default or "") if value is None else value
 
 
-def load(source: Mapping[str, str]) -> Environment:
+# A role that stands beside the proxy gets no secrets: all else is None there.
+_OF_ROLE: Final = {
+    "meter": frozenset(
+        {"environment", "release", "log_level", "state_directory", "metrics_bind", "meter_bind", "meter_certificate"}
+    )
+}
+
+
+def load(source: Mapping[str, str], role: str = "") -> Environment:
     """The environment in `source`; raises BadEnvironment with a sentence that names the variable, never its secret."""
     values: dict[str, Any] = {}
     for each, variable in zip(fields(Environment), variables(), strict=True):
+        if each.name not in _OF_ROLE.get(role, (each.name,)):
+            values[each.name] = None
+            continue
         text = _read(source, variable)
         try:
             values[each.name] = each.metadata["parse"](text)
@@ -262,9 +273,9 @@ def load(source: Mapping[str, str]) -> Environment:
     return Environment(**values)
 
 
-def load_or_exit() -> Environment:
+def load_or_exit(role: str = "") -> Environment:
     """The process's own environment; a bad one ends the process with one sentence and status 1."""
     try:
-        return load(os.environ)
+        return load(os.environ, role)
     except BadEnvironment as error:
         sys.exit(f"nexus: {error}")

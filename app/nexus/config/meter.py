@@ -1,6 +1,6 @@
 """The meter: what users get at the door, counted where they get it, out of HAProxy's log.
 
-The log comes by UDP, from the same pod or machine: nobody waits for the meter, and without it only the figures are missing.
+The log comes by UDP, from the same pod or machine: nobody waits for the meter, and without it only figures are missing.
 """
 
 import signal

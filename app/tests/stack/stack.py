@@ -41,7 +41,7 @@ class Person:
 
 
 class Stack:
-    """3 web replicas, 1 live, 1 worker, 2 relays behind HAProxy, as `make run` has them; leaves nothing behind."""
+    """3 web replicas, 1 live, 1 worker, 2 relays behind HAProxy and a meter, as `make run` has them; leaves nothing behind."""
 
     def __init__(self, directory: Path, *, webs: int = 3) -> None:
         self.directory = directory
@@ -53,11 +53,13 @@ class Stack:
         self.live = self.role("live")
         self.worker = self.role("worker")
         self.relays = [self.role("relay") for _ in range(2)]
+        self.meter = self.role("meter")
         self.door = Door(
             directory / "door",
             self.certificate,
             web=[web.address for web in self.webs],
             live=[self.live.address],
+            variables={"METER": self.meter.address},
         )
         self._running = ExitStack()
 
@@ -75,6 +77,7 @@ class Stack:
             "NEXUS_ALLOWED_HOSTS": "localhost,127.0.0.1",
             "NEXUS_EMAIL_URL": f"file://{self.directory / 'mail'}",
             "NEXUS_RATE_LIMITS": "off",
+            "NEXUS_METER_CERTIFICATE": str(self.certificate.pem),
         }
 
     def role(self, name: str) -> Role:
@@ -92,7 +95,7 @@ class Stack:
                 check=True,
                 capture_output=True,
             )
-            for role in (*self.webs, self.live, self.worker, *self.relays, self.door):
+            for role in (*self.webs, self.live, self.worker, *self.relays, self.meter, self.door):
                 starting.enter_context(role)
             wait_until(lambda: set(self.door.states().values()) == {"UP"}, "all replicas behind the door")
             self._running = starting.pop_all()

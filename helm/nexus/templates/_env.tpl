@@ -89,6 +89,7 @@
   "HTTP_BIND" (ternary ":8080" "" (ne (int $v.proxy.service.httpPort) 0))
   "HTTPS_PORT" ((urlParse $v.publicUrl).host | regexFind ":[0-9]+$" | trimPrefix ":" | default "443")
   "METRICS_BIND" ":9105"
+  "METER" "127.0.0.1:5140"
   "CERTIFICATE" "/etc/haproxy/tls/server.pem"
   "ERRORS" "/usr/local/etc/haproxy-errors"
   "SOCKET" "/tmp/admin.sock"

@@ -84,6 +84,25 @@ spec:
       {{- $confined := include "nexus.confined" . }}
       {{- $confined | nindent 6 }}
     {{- if .reloads }}
+    - name: meter
+      image: {{ include "nexus.image" (dict "image" $v.image "tag" .root.Chart.AppVersion) }}
+      imagePullPolicy: {{ $v.image.pullPolicy }}
+      args: [meter]
+      env:
+        - {name: NEXUS_ENVIRONMENT, value: {{ $v.config.environment | quote }}}
+        - {name: NEXUS_RELEASE, value: {{ default .root.Chart.AppVersion (default $v.image.tag $v.image.digest) | quote }}}
+        - {name: NEXUS_LOG_LEVEL, value: {{ $v.config.logLevel }}}
+        - {name: NEXUS_STATE_DIRECTORY, value: /tmp/nexus}
+        - {name: NEXUS_METRICS_BIND, value: "0.0.0.0:9106"}
+        - {name: NEXUS_METER_BIND, value: "127.0.0.1:5140"}
+        - {name: NEXUS_METER_CERTIFICATE, value: /etc/haproxy/tls/server.pem}
+      ports:
+        - {name: meter, containerPort: 9106}
+      livenessProbe: {httpGet: {path: /livez, port: meter}, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6}
+      resources:
+        requests: {cpu: 10m, memory: 48Mi}
+        limits: {memory: 128Mi}
+      {{- $confined | nindent 6 }}
     - name: certificate
       image: {{ include "nexus.image" (dict "image" $v.image "tag" .root.Chart.AppVersion) }}
       imagePullPolicy: {{ $v.image.pullPolicy }}

@@ -104,7 +104,10 @@ spec:
     - {{ toYaml . | nindent 6 | trim }}
     {{- end }}
     {{- if and .metricsPort $network.monitoring }}
-    - ports: [{protocol: TCP, port: {{ .metricsPort }}}]
+    - ports:
+        {{- range concat (list .metricsPort) (default list .moreMetrics) }}
+        - {protocol: TCP, port: {{ . }}}
+        {{- end }}
       from:
         {{- toYaml $network.monitoring | nindent 8 }}
     {{- end }}
