@@ -41,7 +41,7 @@ class Person:
 
 
 class Stack:
-    """3 web replicas, 1 live, 1 worker, 2 relays behind HAProxy with a meter, as in `make run`; leaves nothing behind."""
+    """3 web replicas, 1 live, 1 worker, 2 relays, a meter and HAProxy, as in `make run`; leaves nothing behind."""
 
     def __init__(self, directory: Path, *, webs: int = 3) -> None:
         self.directory = directory
