@@ -11,7 +11,10 @@ IN_A_CLUSTER: Final[tuple[Place, ...]] = ("cluster",)
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """`queries`: expression, where [R] stands for the interval that Grafana chooses, and legend. `warns`, `fails`: thresholds in the panel's unit. `span`: of 24 columns."""
+    """`queries`: expression and legend; [R] stands for the interval that Grafana chooses.
+
+    `warns`, `fails`: thresholds in the panel's unit. `span`: of 24 columns.
+    """
 
     title: str
     description: str
@@ -164,15 +167,8 @@ DOORS: Final = Dashboard(
             (
                 Panel(
                     "Time of good answers, by door",
-                    "p95 and p99 count; the queue is included.",
-                    tuple(
-                        (
-                            f"histogram_quantile({q}, sum by (door, le)"
-                            f" (rate(nexus_door_duration_seconds_bucket{_OK}[R])))",
-                            f"{{{{door}}}} p{q * 100:g}",
-                        )
-                        for q in (0.5, 0.95)
-                    ),
+                    "The queue is included.",
+                    _quantiles("nexus_door_duration_seconds", "door", _OK),
                     unit="s",
                     span=12,
                 ),
@@ -557,7 +553,8 @@ KUBERNETES: Final = Dashboard(
                 _ask(
                     "Last backup",
                     "Since one succeeded.",
-                    'time() - max by (cronjob) (kube_cronjob_status_last_successful_time{cronjob=~".*-backup-(full|diff)"})',
+                    "time() - max by (cronjob)"
+                    ' (kube_cronjob_status_last_successful_time{cronjob=~".*-backup-(full|diff)"})',
                     "{{cronjob}}",
                     unit="s",
                     fails=93600,
