@@ -1,4 +1,4 @@
-"""JSON log lines that carry the request's id through every role."""
+"""JSON log lines that carry the request's id and the use-case through every role; docs/guide/logs.md."""
 
 import logging
 import logging.config
@@ -9,6 +9,8 @@ import orjson
 import structlog
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
+# Of kernel.use_cases, which knows what runs; here because everything that logs may not know that.
+current_use_case: ContextVar[str | None] = ContextVar("use_case", default=None)
 
 # Each request, each reaction and the begin of draining has one line of ours; theirs would be a second.
 _SAID_BY_US = ("django.request", "django.server", "celery.app.trace", "health_check")
@@ -28,9 +30,10 @@ def bind_request(value: str) -> None:
     _request_id.set(value)
 
 
-def _add_request_id(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    if value := _request_id.get():
-        event.setdefault("request_id", value)
+def _add_context(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    for name, value in (("request_id", _request_id.get()), ("use_case", current_use_case.get())):
+        if value:
+            event.setdefault(name, value)
     return event
 
 
@@ -50,7 +53,7 @@ def configure(*, level: str, role: str) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         add_role,
-        _add_request_id,
+        _add_context,
         structlog.processors.format_exc_info,
     ]
     structlog.configure(

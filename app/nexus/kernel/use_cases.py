@@ -10,6 +10,8 @@ from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
 
 from nexus.kernel import metrics, replicas, stale
 from nexus.kernel.errors import DomainError, EmailNotConfirmed
+from nexus.kernel.logging import current_use_case as _current
+from nexus.kernel.logging import log
 from nexus.kernel.viewer import Viewer
 
 P = ParamSpec("P")
@@ -21,7 +23,8 @@ REGISTRY: Final[dict[str, "UseCase"]] = {}
 is_strict = False
 
 _door: ContextVar[str] = ContextVar("door", default="shell")
-_current: ContextVar[str | None] = ContextVar("use_case", default=None)
+# Whoever waited so long may ask why: one line says so, with the use-case and the request.
+SLOW_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,5 +120,8 @@ def _counted(name: str, declared: tuple[type[DomainError], ...]) -> Iterator[Non
             raise RuntimeError(f"{name} does not declare the error {error.code}") from error
         raise
     finally:
+        seconds, door = time.perf_counter() - started, _door.get()
+        if seconds > SLOW_S:
+            log.warning("use_case_slow", door=door, outcome=outcome, ms=round(seconds * 1000))
         _current.reset(token)
-        metrics.USE_CASE_SECONDS.labels(name, _door.get(), outcome).observe(time.perf_counter() - started)
+        metrics.USE_CASE_SECONDS.labels(name, door, outcome).observe(seconds)

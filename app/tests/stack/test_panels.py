@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from haproxy.tests.door import wait_until
+from local.failure import Failure
 from local.ports import free_port
 from local.prometheus import Watcher, configuration
 from local.role import Role
@@ -99,6 +100,6 @@ def test_no_panel_is_empty(stack: Stack, tmp_path: Path) -> None:
             left[:] = [(title, query) for title, query in left if not asked(prometheus, query)]
             return not left
 
-        with suppress(AssertionError):
+        with suppress(Failure):
             wait_until(is_all_there, "data in every panel", PATIENCE_S)
         assert left == []

@@ -1,5 +1,6 @@
 """Connections that never wait without an end, to the right node, whose commits are acknowledged only when confirmed."""
 
+import time
 from types import TracebackType
 from typing import Any, Final
 
@@ -7,11 +8,13 @@ import psycopg2
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.postgresql import base
+from django.db.backends.utils import CursorWrapper
 from django.db.utils import DatabaseErrorWrapper
 from django.utils.functional import cached_property
 from psycopg2.extensions import connection
 
 from nexus.kernel import metrics, waiting
+from nexus.kernel.logging import log
 from nexus.kernel.parking import BREAKER
 
 # A connection is several questions: a slow node gets the time for all of them, a silent one that for the first.
@@ -20,6 +23,8 @@ _ANSWER_S: Final = 0.5
 # For a command that somebody has typed: nobody tries it again, and the machine may be busy.
 _TYPED_S: Final = 5.0
 _CHECK_S: Final = 0.5
+_SLOW_S: Final = 0.5
+_SHOWN: Final = 400  # characters of a slow statement
 
 waiting.install(settings.NEXUS.statement_timeout_ms / 1000)
 
@@ -39,6 +44,19 @@ class _CountedErrors(DatabaseErrorWrapper):
         if isinstance(error, psycopg2.Error):
             metrics.DATABASE_ERRORS.labels((error.pgcode or "")[:2] or "connection").inc()
         super().__exit__(kind, error, trace)
+
+
+class _TellingCursor(CursorWrapper):
+    """Tells of slow statements: their text, which has places for values and no values."""
+
+    def _execute(self, sql: Any, params: Any, *ignored: Any) -> Any:
+        begun = time.perf_counter()
+        try:
+            return super()._execute(sql, params, *ignored)  # type: ignore[misc]  # Django's own
+        finally:
+            seconds = time.perf_counter() - begun
+            if seconds > _SLOW_S:
+                log.warning("statement_slow", node=self.db.alias, ms=round(seconds * 1000), sql=str(sql)[:_SHOWN])
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -68,6 +86,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise
         BREAKER.came_back()
         return found
+
+    def make_cursor(self, cursor: Any) -> CursorWrapper:
+        """One that tells when a statement was slow."""
+        return _TellingCursor(cursor, self)
 
     def is_usable(self) -> bool:
         """Whether it answers and is still what it must be. `SELECT 1` passes on a primary that was demoted."""

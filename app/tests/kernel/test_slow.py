@@ -1,0 +1,58 @@
+"""What was slow is told once, with what it was and nobody's data."""
+
+import pytest
+import structlog
+from django.db import connection
+
+from nexus.domain.users.models import User
+from nexus.kernel import logging, use_cases
+from nexus.kernel.postgres import base
+
+pytestmark = pytest.mark.django_db
+SECRET = "somebody-private"
+
+
+@use_cases.reaction
+def doze_for_test() -> None:
+    """Does next to nothing."""
+
+
+@pytest.fixture(autouse=True)
+def _forget_use_case() -> None:
+    use_cases.REGISTRY.pop("doze_for_test", None)
+
+
+def test_a_slow_statement_is_told_without_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "_SLOW_S", 0.0)
+    with structlog.testing.capture_logs() as lines:
+        User.objects.filter(handle=SECRET).exists()
+    (line,) = [each for each in lines if each["event"] == "statement_slow"]
+    assert line["node"] == "default"
+    assert line["sql"].startswith("SELECT 1 AS")
+    assert SECRET not in str(line)
+
+
+def test_a_statement_that_is_not_slow_is_not_told() -> None:
+    with structlog.testing.capture_logs() as lines, connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    assert lines == []
+
+
+def test_a_slow_use_case_is_told_and_a_quick_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    with structlog.testing.capture_logs() as lines:
+        doze_for_test()
+        monkeypatch.setattr(use_cases, "SLOW_S", -1.0)
+        doze_for_test()
+    (line,) = lines
+    assert (line["event"], line["outcome"], line["log_level"]) == ("use_case_slow", "ok", "warning")
+
+
+def test_every_line_inside_of_a_use_case_names_it() -> None:
+    logging.bind_request("c0ffee")
+    token = logging.current_use_case.set("publish_post")
+    try:
+        line = logging._add_context(None, "info", {"event": "something"})
+    finally:
+        logging.current_use_case.reset(token)
+        logging.bind_request("")
+    assert line == {"event": "something", "request_id": "c0ffee", "use_case": "publish_post"}
