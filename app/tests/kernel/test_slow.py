@@ -17,9 +17,7 @@ def doze_for_test() -> None:
     """Does next to nothing."""
 
 
-@pytest.fixture(autouse=True)
-def _forget_use_case() -> None:
-    use_cases.REGISTRY.pop("doze_for_test", None)
+use_cases.REGISTRY.pop("doze_for_test")  # no use-case of Nexus
 
 
 def test_a_slow_statement_is_told_without_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
