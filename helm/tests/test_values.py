@@ -73,7 +73,7 @@ ASSUMED: dict[str, dict[str, Any]] = {
         "httpRoute": {"enabled": True, "parentRefs": [{"name": "a"}]},
         "proxy": {"trustedProxiesInFront": 1},
     },
-    "monitoring.": {"monitoring": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}},
+    "monitoring.": {"monitoring": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}, "dashboards": {"enabled": True}}},
     "proxy.autoscaling.": {"proxy": {"autoscaling": {"enabled": True}}},
     "live.autoscaling.": {"live": {"autoscaling": {"enabled": True}}},
     "worker.autoscaling.": {"worker": {"autoscaling": {"enabled": True}}},
