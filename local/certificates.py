@@ -63,11 +63,11 @@ class Authority:
         return authority.public_bytes(serialization.Encoding.PEM)
 
     def server(self, addresses: Sequence[str], lifetime: datetime.timedelta | None = None) -> bytes:
-        """A certificate for localhost and these addresses, and its key."""
+        """A certificate for localhost and these addresses or names, and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         names: list[x509.GeneralName] = [
             x509.DNSName("localhost"),
-            *(x509.IPAddress(ipaddress.ip_address(address)) for address in addresses),
+            *map(_general_name, addresses),
         ]
         server = (
             _builder(
@@ -85,6 +85,13 @@ class Authority:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         return server.public_bytes(serialization.Encoding.PEM) + private
+
+
+def _general_name(address: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(address))
+    except ValueError:
+        return x509.DNSName(address)
 
 
 def _builder(

@@ -155,8 +155,10 @@ class KubernetesCluster:
 
     def _missing(self) -> str:
         for pod in self.kubectl.get("pods", "--selector", EVERYTHING):
+            if any(owner["kind"] == "Job" for owner in pod["metadata"].get("ownerReferences", ())):
+                continue  # one that ends, well or not, is not what serves
             conditions = {each["type"]: each["status"] for each in pod["status"].get("conditions", ())}
-            if pod["status"].get("phase") != "Succeeded" and conditions.get("Ready") != "True":
+            if conditions.get("Ready") != "True":
                 return f"{pod['metadata']['name']} is ready"
         for each in self.kubectl.get("deployments", "--selector", EVERYTHING):
             if each["status"].get("readyReplicas", 0) < each["spec"].get("replicas", 1):

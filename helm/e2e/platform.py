@@ -25,11 +25,12 @@ class Platform:
         self.kubectl.run("kubectl", "apply", "--filename", str(ROOT / "k8s" / "local" / "namespace.yaml"))
         authority = Authority()
         (self.folder / "ca.crt").write_bytes(authority.pem)
-        pem = authority.server(["10.77.0.11", "10.77.0.12", "10.77.0.13", *self.load_balancers()])
+        pem = authority.server([HOST, "10.77.0.11", "10.77.0.12", "10.77.0.13", *self.load_balancers()])
         certificate, _, key = pem.partition(b"-----BEGIN PRIVATE KEY-----")
         (self.folder / "tls.crt").write_bytes(certificate)
         (self.folder / "tls.key").write_bytes(b"-----BEGIN PRIVATE KEY-----" + key)
         files = (f"--from-file={name}={self.folder / name}" for name in ("tls.crt", "tls.key", "ca.crt"))
+        self.kubectl("delete", "secret", "nexus-tls", "--ignore-not-found")
         self.kubectl("create", "secret", "generic", "nexus-tls", "--type=kubernetes.io/tls", *files)
 
     @staticmethod

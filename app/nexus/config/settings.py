@@ -119,7 +119,7 @@ def caches(redis_url: str) -> dict[str, dict[str, Any]]:
             "KEY_PREFIX": "cache",
             "OPTIONS": {
                 "SOCKET_CONNECT_TIMEOUT": 0.15,
-                "SOCKET_TIMEOUT": 0.2,
+                "SOCKET_TIMEOUT": 0.15,
                 "CONNECTION_POOL_KWARGS": sentinel.KEEPALIVE,
                 "CONNECTION_FACTORY": "nexus.kernel.redis.ConnectionFactory",
                 "IGNORE_EXCEPTIONS": True,
