@@ -119,6 +119,7 @@ class _MasterPool(SentinelConnectionPool):
     _look_at = 0.0
 
     def __init__(self, name: str, sentinels: Sentinel, **options: Any) -> None:
+        # redis-py has no types here, which is all that is ignored.
         super().__init__(name, sentinels, **options)  # type: ignore[no-untyped-call]
         known = _KnownMaster(self, self.is_master, self.check_connection, name, sentinels)  # type: ignore[no-untyped-call]
         self._known = self.proxy = known
