@@ -27,7 +27,14 @@ def run(*words: str) -> str:
 
 
 def test_prometheus_takes_the_rules() -> None:
-    run("promtool", "check", "rules", "--lint=all", "--lint-fatal", *(str(rules.RULES / name) for name in NAMED if "test" not in name))
+    run(
+        "promtool",
+        "check",
+        "rules",
+        "--lint=all",
+        "--lint-fatal",
+        *(str(rules.RULES / name) for name in NAMED if "test" not in name),
+    )
 
 
 def test_every_alert_fires_and_holds_just_below_and_objectives_count_what_is_bad() -> None:
