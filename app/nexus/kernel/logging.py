@@ -70,6 +70,7 @@ def configure(*, level: str, role: str) -> None:
             structlog.processors.JSONRenderer(serializer=_to_json),
         ],
     }
+    logging.captureWarnings(True)
     logging.config.dictConfig(
         {
             "version": 1,
