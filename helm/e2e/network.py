@@ -88,6 +88,8 @@ class Probe:
             for receiver, _, port in targets:
                 if sender == receiver and len(pods.get(sender, ())) < 2:
                     continue  # a pod reaches itself whatever the policies say
+                if sender not in pods and receiver not in pods:
+                    continue  # nobody of ours
                 tried += 1
                 wanted = allowed is None or (sender, receiver, port) in allowed
                 if ((receiver, port) in found) != wanted:
