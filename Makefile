@@ -41,7 +41,7 @@ psql: .python ## SQL on the database of the running Nexus
 
 # ---- Proving ----
 
-.PHONY: test lint types fuzz bench lab drill
+.PHONY: test lint types checks fuzz bench lab drill
 test: .environment-test ## Everything: style, types, contracts, tests with real servers
 	@exec $(V)/python -m local.test
 
@@ -50,6 +50,9 @@ lint: .python ## Style only
 
 types: .python ## Types only
 	@exec $(V)/python -m local.test types
+
+checks: .environment-test ## Manifests, Dockerfiles, pipelines and scripts only
+	@exec $(V)/python -m local.test checks
 
 fuzz: .environment-test ## The API under thousands of generated requests; MINUTES=10
 	@exec $(V)/python -m local.test fuzz
@@ -115,8 +118,9 @@ format: .python ## Bring the code into its layout
 lock: .python ## Resolve requirements*.in into the locks; UPGRADE=1 takes newer versions
 	@$(LOCK) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
 	@$(LOCK) $(if $(UPGRADE),--upgrade) requirements-dev.in -o requirements-dev.txt
+	@$(LOCK) $(if $(UPGRADE),--upgrade) local/checkov.in -o local/checkov.txt
 	@$(subst 3.11,3.13,$(LOCK)) $(if $(UPGRADE),--upgrade) helm/nexus-data/image/requirements.in -o helm/nexus-data/image/requirements.txt
-	@git --no-pager diff --stat -- requirements.txt requirements-dev.txt helm/nexus-data/image/requirements.txt
+	@git --no-pager diff --stat -- requirements.txt requirements-dev.txt local/checkov.txt helm/nexus-data/image/requirements.txt
 
 clean: ## Remove the virtual environment and all caches; data stay
 	@rm -rf .venv .*_cache app/.*_cache .hypothesis app/.hypothesis
