@@ -1,5 +1,6 @@
 """The static checks of what is no Python: manifests, Dockerfiles, pipelines, scripts, YAML. None asks the network."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -16,7 +17,7 @@ from local.waivers import Finding, judged
 
 BIN: Final = Path(sys.executable).parent
 LOCK: Final = ROOT / "local" / "checkov.txt"
-TOOLS: Final = ROOT / "local" / "state" / "tools"
+TOOLS: Final = Path.home() / ".cache" / "nexus-tools"
 YAML_RULES: Final = (
     "{extends: default, rules: {line-length: {max: 160}, document-start: disable, "
     "comments: {min-spaces-from-content: 1}, braces: {max-spaces-inside: 1}, "
@@ -84,10 +85,6 @@ def shellcheck(files: Iterable[Path]) -> list[Finding]:
     return found
 
 
-def _files(*patterns: str) -> list[Path]:
-    return sorted(path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file())
-
-
 def scripts() -> list[Path]:
     """Every script of the shell."""
     here = _files(".ci/*", "local/*", "app/nexus/**/*", "helm/*/files/*")
@@ -96,6 +93,10 @@ def scripts() -> list[Path]:
         for path in here
         if path.suffix == ".sh" or path.read_bytes()[:20].startswith((b"#!/usr/bin/env bash", b"#!/bin/sh"))
     ]
+
+
+def _files(*patterns: str) -> list[Path]:
+    return sorted(path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file())
 
 
 DOCKERFILES: Final = ("Dockerfile", "helm/e2e/*.Dockerfile")
@@ -129,20 +130,32 @@ def told(findings: dict[str, list[Finding]]) -> bool:
     return not left and not idle
 
 
+def output(words: Sequence[str], good: Sequence[int] = (0,), **variables: str) -> str:
+    """What a program prints; raises Failure when it ends in another way than is good."""
+    done = subprocess.run(words, cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
+    if done.returncode not in good:
+        raise Failure(f"`{' '.join(words)[:200]}` failed: {(done.stderr or done.stdout).strip()[-1000:]}")
+    return done.stdout
+
+
 def _checkov() -> Path:
     """Its program, in an environment of its own, made once for each version of its lock."""
-    folder = TOOLS / f"checkov-{sha256(LOCK.read_bytes()).hexdigest()[:12]}"
-    program = folder / "bin" / "checkov"
-    if not program.exists():
-        output([str(BIN / "uv"), "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
-        words = (str(BIN / "uv"), "pip", "sync", "--quiet", "--require-hashes", "--python", str(folder), str(LOCK))
-        output(words)
-    return program
+    folder = TOOLS / f"checkov-{sha256(f'{sys.version}{LOCK.read_text()}'.encode()).hexdigest()[:12]}"
+    made = folder / "made"
+    TOOLS.mkdir(parents=True, exist_ok=True)
+    with (TOOLS / "checkov.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another checkout may want it at the same time
+        if not made.exists():
+            uv, python = str(BIN / "uv"), str(folder)
+            output([uv, "venv", "--quiet", "--clear", "--python", sys.executable, python])
+            output([uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, str(LOCK)])
+            made.touch()
+    return folder / "bin" / "checkov"
 
 
 def _object(found: dict[str, Any]) -> str:
     """`production Deployment/nexus-web` of a manifest, else the file."""
-    path = found["file_path"].lstrip("/")
+    path = str(found["file_path"]).lstrip("/")
     if not path.endswith("rendered.yaml"):
         return path
     kind, _, name = found["resource"].split(".", 2)
@@ -156,18 +169,6 @@ def _name(path: str | Path) -> str:
 
 def _json(words: Sequence[str], good: Sequence[int] = (0,)) -> Any:
     return json.loads(output(words, good))
-
-
-def output(words: Sequence[str], good: Sequence[int] = (0,), **variables: str) -> str:
-    """What a program prints; raises Failure when it ends in another way than is good."""
-    # Without these checkov asks its makers for more, and tells GitHub's summary page what it found.
-    quiet = {"BC_SKIP_MAPPING": "TRUE", "CKV_IGNORE_HIDDEN_DIRECTORIES": "False", "LOG_LEVEL": "ERROR"}
-    done = subprocess.run(
-        words, cwd=ROOT, env={**os.environ, **quiet, **variables}, capture_output=True, text=True, check=False
-    )
-    if done.returncode not in good:
-        raise Failure(f"`{' '.join(words)[:200]}` failed: {(done.stderr or done.stdout).strip()[-1000:]}")
-    return done.stdout
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from local.failure import Failure
 from local.state import ROOT
 from local.waivers import Finding
 
-CACHE: Final = Path.home() / ".cache" / "nexus-tools"
 KUBE_SCORE: Final = "github.com/zegl/kube-score/cmd/kube-score@v1.20.0"
 ACTIONLINT: Final = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
 PASSED: Final = 10
@@ -69,7 +68,7 @@ def _json(module: str, *words: str) -> list[dict[str, Any]]:
 def _program(module: str) -> Path:
     """Built once for each version."""
     path, _, version = module.partition("@")
-    folder = CACHE / f"{Path(path).name}-{version}"
+    folder = checks.TOOLS / f"{Path(path).name}-{version}"
     program = folder / Path(path).name
     if not program.exists():
         if shutil.which("go") is None:
