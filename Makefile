@@ -103,7 +103,7 @@ deploy: .python ## What a pipeline calls: ENV=staging TAG=1.2.3; DIFF=only shows
 restore: .python ## The database of an environment as it was at a second; asks first. ENV=staging TIME="2026-11-21 14:03:00+00"
 	@ENV="$(ENV)" TIME="$(TIME)" PYTHONPATH=. exec $(V)/python -m helm.restore
 
-rotate: .python ## A new password or key, without a pause: ENV=staging WHAT=application, owner, postgres, redis or jwt
+rotate: .python ## A new password or key, without a pause: ENV=staging WHAT=application, owner, postgres, redis, jwt or ca
 	@ENV="$(ENV)" WHAT="$(WHAT)" PYTHONPATH=. exec $(V)/python -m helm.rotate
 
 # ---- Changing ----
