@@ -23,6 +23,7 @@ DATA, ROLES = "nexus-data", ("web", "live", "worker", "relay")
 ROLLOUT_S: Final = 600.0
 # The kubelet looks at secrets once a minute or so, and nobody is restarted to see the new ones.
 MOUNTED_S, POLL_S = 300.0, 2.0
+TRIES, TRY_S = 10, 2.0
 _SQL: Final = """
 import os, psycopg2, sys
 connection = psycopg2.connect(host="/tmp", user="postgres", dbname="postgres")
@@ -200,11 +201,14 @@ class Rotation:
         self._in_postgres(KubernetesCluster(self._kubectl, "", environments.K8S).primary(), _SQL, statement)
 
     def _redis(self, pod: str, port: str, *words: str) -> None:
-        told = self._kubectl(
-            "exec", "--stdin", pod, "--container", "redis", "--", "redis-cli", "-p", port, text=f"{' '.join(words)}\n"
-        )
-        if told.strip() != "OK":
-            raise Failure(f"{pod}, port {port}, {words[0]} {words[1]}: {told.strip()}")
+        """Tried again: what is said twice is as good as once."""
+        command = ("exec", "--stdin", pod, "--container", "redis", "--", "redis-cli", "-p", port)
+        for _ in range(TRIES):
+            told = self._kubectl(*command, text=f"{' '.join(words)}\n", check=False).strip()
+            if told == "OK":
+                return
+            time.sleep(TRY_S)
+        raise Failure(f"{pod}, port {port}, {words[0]} {words[1]}: {told or 'no answer'}")
 
     def _restart_roles(self) -> None:
         for role in ROLES:

@@ -105,7 +105,8 @@ def refused(platform: Platform) -> None:
         try:
             platform.install(NOW, *values)
         except Failure as failure:
-            say(f"  {what}: {failure}")
+            _, _, told = str(failure).partition(" failed: ")
+            say(f"  {what}: {told}")
         else:
             raise Failure(f"{what} was installed")
 
@@ -140,7 +141,7 @@ def restored(platform: Platform) -> None:
         ((now,),) = cluster.sql(primary, "INSERT INTO e2e_mark VALUES (clock_timestamp()) RETURNING at")
         marks.append(str(now))
         time.sleep(0.5)
-    second = marks[9]
+    second = marks[10]  # was read before its own transaction was committed: the one before is the last
     with step("The log is in the store"):
         ((segment,),) = cluster.sql(primary, "SELECT pg_walfile_name(pg_current_wal_lsn())")
         begun = time.monotonic()
@@ -163,8 +164,7 @@ def restored(platform: Platform) -> None:
 def with_databases_of_somebody_else(platform: Platform) -> None:
     """nexus-data is away; PostgreSQL and Redis are in another namespace."""
     kubectl = platform.kubectl
-    platform.helm("uninstall", "nexus", "--wait", WAIT)
-    platform.helm("uninstall", "nexus-data", "--wait", WAIT)
+    platform.uninstall("nexus", "nexus-data")
     outside = Kubectl(OUTSIDE, kubectl.prefix)
     kubectl.run("kubectl", "create", "namespace", OUTSIDE)
     try:
@@ -186,7 +186,7 @@ def with_databases_of_somebody_else(platform: Platform) -> None:
         with step("nexus with databases of somebody else"):
             platform.install(NOW, *values)
             platform.helm("test", "nexus", WAIT)
-        platform.helm("uninstall", "nexus", "--wait", WAIT)
+        platform.uninstall("nexus")
     finally:
         kubectl.run("kubectl", "delete", "namespace", OUTSIDE, seconds=180)
 
