@@ -77,7 +77,7 @@ WAIVERS: Final = (
             ("checkov", "CKV_K8S_9"),
             ("kube-score", "pod-probes: Container is missing a readinessProbe"),
         )
-        for where in ("StatefulSet/nexus-data-redis", "Deployment/nexus-relay", "Deployment/nexus-worker")
+        for where in ("Deployment/nexus-relay", "Deployment/nexus-worker")
     ),
     Waiver("checkov", "CKV_K8S_9", "* Deployment/nexus-proxy", "the container beside HAProxy takes no traffic"),
     Waiver(
@@ -97,6 +97,12 @@ WAIVERS: Final = (
         "pod-probes-identical: *",
         "* Deployment/nexus-proxy",
         "HAProxy without a backend still answers, so it is alive and ready alike; the period and the tries differ",
+    ),
+    Waiver(
+        "kube-score",
+        "pod-probes-identical: *",
+        "* StatefulSet/nexus-data-redis",
+        "who takes connections is alive and ready alike; whether it leads is what Sentinel says",
     ),
     Waiver(
         "kube-score",
