@@ -15,7 +15,7 @@ from drills.kubernetes.kubectl import RIG, Kubectl, found
 from drills.play import play
 from drills.run import Run
 from drills.scenario import Load, Promise, Scenario
-from helm.e2e import full, network
+from helm.e2e import full, network, score
 from helm.e2e.images import BROKEN, NEXT, NOW, Images
 from helm.e2e.platform import WAIT, Platform
 from local.failure import Failure
@@ -82,6 +82,7 @@ def running_cluster() -> Iterator[Kubectl]:
 
 def main(is_full: bool) -> int:
     """The core, which leaves nothing behind, and then what takes longer."""
+    score.scored()
     with running_cluster() as kubectl, tempfile.TemporaryDirectory(prefix="nexus-e2e-") as name:
         images = Images(kubectl)
         platform = Platform(kubectl, images, Path(name))
