@@ -56,9 +56,8 @@ def tax(stack: Stack) -> None:
     with silent, door:
         wait_until(lambda: "UP" in door.states().values(), "the silent replica behind its door")
         bench = TaxBench(stack, silent, door)
-        headers, post_ids = prepare(stack)
         for number in range(ROUNDS):
-            for scenario in scenarios(headers, post_ids)[1:]:
+            for scenario in scenarios(*prepare(stack))[1:]:  # in each round, because a log-in ends
                 for place in ("nexus", "silent"):
                     one = Scenario(scenario.name, place, scenario.make)
                     first = (number * 2 + (place == "silent")) * 2 * (REQUESTS + 60)

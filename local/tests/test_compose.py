@@ -28,8 +28,9 @@ def test_its_roles_and_what_they_run_are_those_of_the_chart(services: dict[str, 
         if not name.startswith("Pod/")  # of helm test
         for container in pod["spec"]["containers"]
     }
-    assert set(services) == {*ROLES, "proxy", "postgres", "redis"}
-    assert {role: services[role]["command"] for role in ROLES} == {role: chart[role] for role in ROLES}
+    assert set(services) == {*ROLES, "meter", "proxy", "postgres", "redis"}
+    for role in (*ROLES, "meter"):
+        assert services[role]["command"] == chart[role]
 
 
 def test_its_images_are_those_of_the_charts(services: dict[str, dict[str, Any]]) -> None:
@@ -39,12 +40,12 @@ def test_its_images_are_those_of_the_charts(services: dict[str, dict[str, Any]])
     assert services["proxy"]["image"] == f"${{HAPROXY_IMAGE:-{proxy['repository']}:{proxy['tag']}}}"
     assert services["redis"]["image"] == f"${{REDIS_IMAGE:-{redis['repository']}:{redis['tag']}}}"
     assert services["postgres"]["image"] == f"${{POSTGRES_IMAGE:-{data['image']['repository']}:development}}"
-    assert {services[role]["image"] for role in ROLES} == {"${NEXUS_IMAGE:-nexus:development}"}
+    assert {services[role]["image"] for role in (*ROLES, "meter")} == {"${NEXUS_IMAGE:-nexus:development}"}
 
 
 def test_only_who_needs_them_shares_a_network_with_the_databases(services: dict[str, dict[str, Any]]) -> None:
     on = {
-        network: {name for name, service in services.items() if network in service["networks"]}
+        network: {name for name, service in services.items() if network in service.get("networks", ())}
         for network in ("outside", "front", "data")
     }
     assert on == {
@@ -52,6 +53,8 @@ def test_only_who_needs_them_shares_a_network_with_the_databases(services: dict[
         "front": {"proxy", "web", "live"},
         "data": {*ROLES, "postgres", "redis"},
     }
+    assert services["meter"]["network_mode"] == "service:proxy"
+    assert "env_file" not in services["meter"], "it needs no secrets"
     networks = yaml.safe_load((ROOT / "compose.yaml").read_text())["networks"]
     assert {name for name, network in networks.items() if not network.get("internal")} == {"outside"}
     assert {name: service["ports"] for name, service in services.items() if "ports" in service} == {
