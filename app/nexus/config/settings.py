@@ -185,7 +185,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 }
 
 CORS_ALLOWED_ORIGINS = list(NEXUS.cors_origins)
-CORS_URLS_REGEX = r"^/(api/|graphql)"
+# The status is for everybody, and the same for all: it says so itself.
+CORS_URLS_REGEX = r"^/(api/(?!v1/status$)|graphql)"
 CORS_ALLOW_CREDENTIALS = False
 CORS_ALLOW_HEADERS = [
     "accept",
