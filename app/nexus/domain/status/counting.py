@@ -68,7 +68,7 @@ def look(oldest: Mapping[str, datetime]) -> None:
             if objective.reactions and objective.seconds is not None:
                 limit = now - timedelta(seconds=objective.seconds)
                 is_late = any(at < limit for name, at in oldest.items() if name.startswith(objective.reactions))
-                seen[objective.name] = Tally(not is_late, is_late)
+                seen[objective.name] = Tally(int(not is_late), int(is_late))
         _add(now, seen)
         source.looked_at = now
         source.save()
