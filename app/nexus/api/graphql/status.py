@@ -8,7 +8,7 @@ import strawberry
 from nexus.api.graphql.context import Info
 from nexus.api.graphql.fields import field
 from nexus.domain.status import queries
-from nexus.domain.status.shapes import IncidentShape
+from nexus.domain.status.shapes import IncidentShape, StatusShape
 
 
 @strawberry.enum(description="How a part of Nexus is; unknown: not measured, or not asked yet.")
@@ -102,21 +102,24 @@ class StatusQueries:
 
     @field("The components now, the objectives over ninety days and the incidents; also while nothing else answers.")
     def service_status(self, info: Info) -> ServiceStatus | None:
-        found = queries.service_status(viewer=info.context.viewer)
-        return ServiceStatus(
-            state=ComponentState(found.state),
-            components=[
-                Component(name=e.name, title=e.title, state=ComponentState(e.state), detail=e.detail)
-                for e in found.components
-            ],
-            history_at=found.history_at,
-            first_day=found.first_day,
-            objectives=[
-                Objective(name=e.name, meaning=e.meaning, target=e.target, share=e.share, days=list(e.days))
-                for e in found.objectives
-            ],
-            incidents=[_incident(each) for each in found.incidents],
-        )
+        return _status(queries.service_status(viewer=info.context.viewer))
+
+
+def _status(found: StatusShape) -> ServiceStatus:
+    return ServiceStatus(
+        state=ComponentState(found.state),
+        components=[
+            Component(name=e.name, title=e.title, state=ComponentState(e.state), detail=e.detail)
+            for e in found.components
+        ],
+        history_at=found.history_at,
+        first_day=found.first_day,
+        objectives=[
+            Objective(name=e.name, meaning=e.meaning, target=e.target, share=e.share, days=list(e.days))
+            for e in found.objectives
+        ],
+        incidents=[_incident(each) for each in found.incidents],
+    )
 
 
 def _incident(found: IncidentShape) -> Incident:
