@@ -46,8 +46,8 @@ class IncidentTable(Table):
     @display(description="said so far")
     def said(self, incident: Incident) -> str:
         """All updates, the first first."""
-        rows = incident.updates.order_by("at", "id").values_list("at", "state", "text")
-        return format_html_join("", "<p>{:%Y-%m-%d %H:%M} UTC, {}: {}</p>", rows)
+        rows = [(f"{each.at:%Y-%m-%d %H:%M}", each.state, each.text) for each in incident.updates.order_by("at", "id")]
+        return format_html_join("", "<p>{} UTC, {}: {}</p>", rows)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Who may look; the operation checks the role."""
