@@ -29,29 +29,38 @@ def share(stack: Stack, objective: str) -> float | None:
     return next((each["days"][-1] for each in status(stack)["objectives"] if each["name"] == objective), None)
 
 
+def answered(stack: Stack) -> int:
+    return int(stack.rows("SELECT sum(good) FROM nexus_statusday WHERE objective = 'rest-availability'")[0][0])
+
+
+def all_say(stack: Stack, component: str, state: str) -> bool:
+    """Whether every process of every replica, which knows for itself, says so."""
+    return {states(stack)[component] for _ in range(30)} == {state}
+
+
 def test_what_users_get_is_counted_at_the_door_and_shown(stack: Stack) -> None:
     for _ in range(20):
         assert stack.call("GET", "/api/v1/timelines/public")[0] == 200
     wait_until(lambda: share(stack, "rest-availability") is not None, "the first share of today", seconds=90)
     wait_until(lambda: set(states(stack).values()) == {"operational"}, "everything to be well", seconds=90)
-    before = stack.rows("SELECT sum(good) FROM nexus_statusday WHERE objective LIKE 'rest-%%'")
+    before = answered(stack)
     for _ in range(30):
         stack.call("GET", "/api/v1/status")  # says nothing of what people came for
-    wait_until(lambda: share(stack, "home-freshness") is not None, "ten looks", seconds=240)
-    assert stack.rows("SELECT sum(good) FROM nexus_statusday WHERE objective LIKE 'rest-%%'") == before
+    stack.call("GET", "/api/v1/timelines/public")
+    wait_until(lambda: answered(stack) == before + 1, "the one that counts")
 
 
 def test_with_postgres_and_redis_stopped_it_answers_and_says_what_is_down(stack: Stack) -> None:
-    wait_until(lambda: states(stack)["database"] == "operational", "the database to be known")
-    history_at = status(stack)["history_at"]
+    wait_until(lambda: all_say(stack, "database", "operational"), "the database to be known", seconds=60)
     stack.postgres.stop()
     stack.redis.stop()
     try:
-        wait_until(lambda: states(stack)["database"] == "down", "the database to be known as down")
-        wait_until(lambda: states(stack)["cache"] == "down", "the cache to be known as down")
+        wait_until(lambda: all_say(stack, "database", "down"), "the database to be known as down", seconds=60)
+        wait_until(lambda: all_say(stack, "cache", "down"), "the cache to be known as down", seconds=60)
         found = status(stack)
         assert found["state"] == "down"
-        assert found["history_at"] >= history_at  # the last copy, with its time
+        assert found["history_at"] is not None  # the last copy, with its time
+        assert found["objectives"]
         with httpx.Client(base_url=stack.door.url, verify=stack.door.client_tls(), timeout=15) as client:
             pages = [client.get("/status?past-the-cache") for _ in range(20)]
             assert {page.status_code for page in pages} == {200}
@@ -60,4 +69,4 @@ def test_with_postgres_and_redis_stopped_it_answers_and_says_what_is_down(stack:
     finally:
         stack.redis.start()
         stack.postgres.start()
-    wait_until(lambda: states(stack)["database"] == "operational", "the database to be back", seconds=60)
+    wait_until(lambda: all_say(stack, "database", "operational"), "the database to be back", seconds=60)
