@@ -29,7 +29,7 @@ def test_every_line_is_as_promised_and_a_request_is_found_from_door_to_effect(st
     key = {**person.headers, "Idempotency-Key": str(uuid.uuid4())}
     status, _, headers = stack.call("POST", "/api/v1/posts", {"text": text}, key)
     assert status == 201
-    request_id = headers["X-Request-ID"]
+    request_id = headers["x-request-id"]
 
     def roles() -> set[str]:
         return {json.loads(line)["role"] for line in lines(stack) if request_id in line}
