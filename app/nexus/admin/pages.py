@@ -4,7 +4,6 @@ from django.contrib.admin import action, display, register
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from nexus.admin.incidents import IncidentTable as IncidentTable
 from nexus.admin.tables import Table
 from nexus.domain.identity.models import Login
 from nexus.domain.posts.models import Post

@@ -25,7 +25,7 @@ _LINE_MAX: Final = 8192
 _LOOK_S: Final = 2.0
 _REST: Final = "/api/"
 # A crowd asks for it in an outage, out of the door's cache: that says nothing of what people came for.
-_STATUS: Final = ("/api/v1/status",)
+_STATUS: Final = "/api/v1/status"
 _SIGN_IN: Final = ("/api/v1/identity/log-in", "/api/v1/identity/refresh")
 
 
@@ -95,7 +95,7 @@ def door_of(path: str) -> str:
         return "graphql"
     if path in _SIGN_IN:
         return "sign_in"
-    return "rest" if path.startswith(_REST) and path not in _STATUS else "web"
+    return "rest" if path.startswith(_REST) and path != _STATUS else "web"
 
 
 def outcome_of(door: str, status: int, termination: str) -> str:

@@ -94,8 +94,11 @@ def _gain(before: Tally, now: Tally) -> Tally:
 
 
 def _add(now: datetime, gained: Mapping[str, Tally]) -> None:
+    # In one order, so that two relays wait for each other and not both.
     rows = sorted((name, gain.good, gain.bad) for name, gain in gained.items() if gain.total)
-    names, good, bad = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
+    if not rows:
+        return
+    names, good, bad = (list(column) for column in zip(*rows, strict=True))
     with connection.cursor() as cursor:
         for table, column, moment in (
             (StatusDay._meta.db_table, "day", now.astimezone(UTC).date()),

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from django.db import connections
-from django.db.models import Q, Sum
+from django.db.models import F, Q, Sum
 
 from nexus.domain.status.counting import DAYS, LOOKS, Tally
 from nexus.domain.status.models import Incident, IncidentState, IncidentUpdate, StatusDay, StatusMinute, StatusSource
@@ -157,9 +157,8 @@ def _read() -> History:
 
 def _incidents(now: datetime) -> tuple[IncidentShape, ...]:
     shown = ~Q(state=IncidentState.RESOLVED) | Q(resolved_at__gt=now - _INCIDENTS_SHOWN)
-    # Open ones first, each kind with the newest first.
-    found = list(Incident.objects.filter(shown).order_by("-started_at")[:_INCIDENTS_MAX])
-    found.sort(key=lambda each: each.resolved_at is not None)
+    open_first = F("resolved_at").desc(nulls_first=True)
+    found = list(Incident.objects.filter(shown).order_by(open_first, "-started_at")[:_INCIDENTS_MAX])
     updates: dict[int, list[IncidentUpdate]] = defaultdict(list)
     for update in IncidentUpdate.objects.filter(incident__in=found).order_by("-at", "-id"):
         updates[update.incident_id].append(update)
