@@ -30,7 +30,7 @@ def read() -> StatusShape:
 
 
 def states(status: StatusShape) -> dict[str, str]:
-    return {each.name: each.state for each in status.components}
+    return {each.name: str(each.state) for each in status.components}
 
 
 def known(recent: dict[str, Tally] | None = None, **others: Any) -> Knowledge:
