@@ -10,521 +10,291 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     initial = True
 
     dependencies = [
-        ("auth", "0012_alter_user_first_name_max_length"),
+        ('auth', '0012_alter_user_first_name_max_length'),
     ]
 
     operations = [
         migrations.CreateModel(
-            name="User",
+            name='User',
             fields=[
-                ("password", models.CharField(max_length=128, verbose_name="password")),
-                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
-                (
-                    "is_superuser",
-                    models.BooleanField(
-                        default=False,
-                        help_text="Designates that this user has all permissions without explicitly assigning them.",
-                        verbose_name="superuser status",
-                    ),
-                ),
-                (
-                    "id",
-                    models.BigIntegerField(
-                        default=nexus.kernel.ids.new_id, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("handle", models.CharField(max_length=30, unique=True)),
-                ("display_name", models.CharField(blank=True, max_length=50)),
-                ("bio", models.CharField(blank=True, max_length=500)),
-                (
-                    "role",
-                    models.CharField(
-                        choices=[("user", "User"), ("moderator", "Moderator"), ("admin", "Admin")],
-                        default="user",
-                        max_length=10,
-                    ),
-                ),
-                ("is_active", models.BooleanField(default=True)),
-                ("is_staff", models.BooleanField(default=False)),
-                ("created_at", models.DateTimeField(default=nexus.kernel.clock.now, editable=False)),
-                ("version", models.PositiveIntegerField(default=1)),
-                ("follower_count", models.PositiveIntegerField(default=0)),
-                ("following_count", models.PositiveIntegerField(default=0)),
-                ("post_count", models.PositiveIntegerField(default=0)),
-                ("feed_epoch", models.PositiveIntegerField(default=0)),
-                ("is_merged_at_read", models.BooleanField(default=False)),
-                (
-                    "groups",
-                    models.ManyToManyField(
-                        blank=True,
-                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
-                        related_name="user_set",
-                        related_query_name="user",
-                        to="auth.group",
-                        verbose_name="groups",
-                    ),
-                ),
-                (
-                    "user_permissions",
-                    models.ManyToManyField(
-                        blank=True,
-                        help_text="Specific permissions for this user.",
-                        related_name="user_set",
-                        related_query_name="user",
-                        to="auth.permission",
-                        verbose_name="user permissions",
-                    ),
-                ),
+                ('password', models.CharField(max_length=128, verbose_name='password')),
+                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
+                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
+                ('id', models.BigIntegerField(default=nexus.kernel.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('handle', models.CharField(max_length=30, unique=True)),
+                ('display_name', models.CharField(blank=True, max_length=50)),
+                ('bio', models.CharField(blank=True, max_length=500)),
+                ('role', models.CharField(choices=[('user', 'User'), ('moderator', 'Moderator'), ('admin', 'Admin')], default='user', max_length=10)),
+                ('is_active', models.BooleanField(default=True)),
+                ('is_staff', models.BooleanField(default=False)),
+                ('created_at', models.DateTimeField(default=nexus.kernel.clock.now, editable=False)),
+                ('version', models.PositiveIntegerField(default=1)),
+                ('follower_count', models.PositiveIntegerField(default=0)),
+                ('following_count', models.PositiveIntegerField(default=0)),
+                ('post_count', models.PositiveIntegerField(default=0)),
+                ('feed_epoch', models.PositiveIntegerField(default=0)),
+                ('is_merged_at_read', models.BooleanField(default=False)),
+                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
+                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
             ],
         ),
         migrations.CreateModel(
-            name="DeadLetter",
+            name='DeadLetter',
             fields=[
-                ("id", models.BigIntegerField(primary_key=True, serialize=False)),
-                ("reaction", models.CharField(max_length=80)),
-                ("payload", models.JSONField()),
-                ("request_id", models.CharField(blank=True, max_length=64)),
-                ("created_at", models.DateTimeField()),
-                ("died_at", models.DateTimeField(default=nexus.kernel.clock.now)),
-                ("attempts", models.PositiveSmallIntegerField()),
-                ("last_error", models.TextField()),
+                ('id', models.BigIntegerField(primary_key=True, serialize=False)),
+                ('reaction', models.CharField(max_length=80)),
+                ('payload', models.JSONField()),
+                ('request_id', models.CharField(blank=True, max_length=64)),
+                ('created_at', models.DateTimeField()),
+                ('died_at', models.DateTimeField(default=nexus.kernel.clock.now)),
+                ('attempts', models.PositiveSmallIntegerField()),
+                ('last_error', models.TextField()),
             ],
         ),
         migrations.CreateModel(
-            name="Hashtag",
+            name='Hashtag',
             fields=[
-                ("id", models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ("name", models.CharField(max_length=100, unique=True)),
+                ('id', models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=100, unique=True)),
             ],
         ),
         migrations.CreateModel(
-            name="OutboxEvent",
+            name='OutboxEvent',
             fields=[
-                ("id", models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ("name", models.CharField(max_length=80)),
-                ("payload", models.JSONField()),
-                ("request_id", models.CharField(blank=True, max_length=64)),
-                ("created_at", models.DateTimeField(default=nexus.kernel.clock.now)),
+                ('id', models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=80)),
+                ('payload', models.JSONField()),
+                ('request_id', models.CharField(blank=True, max_length=64)),
+                ('created_at', models.DateTimeField(default=nexus.kernel.clock.now)),
             ],
         ),
         migrations.CreateModel(
-            name="ScheduledRun",
+            name='ScheduledRun',
             fields=[
-                ("reaction", models.CharField(max_length=80, primary_key=True, serialize=False)),
-                ("next_at", models.DateTimeField()),
+                ('reaction', models.CharField(max_length=80, primary_key=True, serialize=False)),
+                ('next_at', models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name="Inbox",
+            name='Inbox',
             fields=[
-                (
-                    "user",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        primary_key=True,
-                        related_name="+",
-                        serialize=False,
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                ("last_sequence", models.BigIntegerField(default=0)),
+                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to=settings.AUTH_USER_MODEL)),
+                ('last_sequence', models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name="Block",
+            name='Block',
             fields=[
-                ("id", models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ("created_at", models.DateTimeField(default=nexus.kernel.clock.now)),
-                (
-                    "blocked",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="blocks_received",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "blocker",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="blocks_made",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
+                ('id', models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(default=nexus.kernel.clock.now)),
+                ('blocked', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='blocks_received', to=settings.AUTH_USER_MODEL)),
+                ('blocker', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='blocks_made', to=settings.AUTH_USER_MODEL)),
             ],
         ),
         migrations.CreateModel(
-            name="Delivery",
+            name='Delivery',
             fields=[
-                ("id", models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ("reaction", models.CharField(max_length=80)),
-                ("payload", models.JSONField()),
-                ("request_id", models.CharField(blank=True, max_length=64)),
-                ("created_at", models.DateTimeField(default=nexus.kernel.clock.now)),
-                ("due_at", models.DateTimeField(default=nexus.kernel.clock.now)),
-                ("attempts", models.PositiveSmallIntegerField(default=0)),
-                ("last_error", models.TextField(blank=True)),
+                ('id', models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
+                ('reaction', models.CharField(max_length=80)),
+                ('payload', models.JSONField()),
+                ('request_id', models.CharField(blank=True, max_length=64)),
+                ('created_at', models.DateTimeField(default=nexus.kernel.clock.now)),
+                ('due_at', models.DateTimeField(default=nexus.kernel.clock.now)),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('last_error', models.TextField(blank=True)),
             ],
             options={
-                "verbose_name_plural": "deliveries",
-                "indexes": [django.contrib.postgres.indexes.BTreeIndex(fields=["due_at"], name="delivery_due")],
+                'verbose_name_plural': 'deliveries',
+                'indexes': [django.contrib.postgres.indexes.BTreeIndex(fields=['due_at'], name='delivery_due')],
             },
         ),
         migrations.CreateModel(
-            name="Follow",
+            name='Follow',
             fields=[
-                ("id", models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ("created_at", models.DateTimeField(default=nexus.kernel.clock.now)),
-                (
-                    "followee",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="follows_received",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "follower",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="follows_made",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
+                ('id', models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(default=nexus.kernel.clock.now)),
+                ('followee', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='follows_received', to=settings.AUTH_USER_MODEL)),
+                ('follower', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='follows_made', to=settings.AUTH_USER_MODEL)),
             ],
         ),
         migrations.CreateModel(
-            name="IdempotencyKey",
+            name='IdempotencyKey',
             fields=[
-                ("principal", models.CharField(max_length=80)),
-                ("key_hash", models.BinaryField(max_length=32)),
-                ("request_hash", models.BinaryField(max_length=32)),
-                ("status", models.PositiveSmallIntegerField(default=0)),
-                ("headers", models.JSONField(default=dict)),
-                ("body", models.BinaryField(default=b"")),
-                ("is_secret", models.BooleanField(default=False)),
-                ("created_at", models.DateTimeField()),
-                ("expires_at", models.DateTimeField()),
-                ("replayed_at", models.DateTimeField(null=True)),
-                (
-                    "pk",
-                    models.CompositePrimaryKey(
-                        "principal", "key_hash", blank=True, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
+                ('principal', models.CharField(max_length=80)),
+                ('key_hash', models.BinaryField(max_length=32)),
+                ('request_hash', models.BinaryField(max_length=32)),
+                ('status', models.PositiveSmallIntegerField(default=0)),
+                ('headers', models.JSONField(default=dict)),
+                ('body', models.BinaryField(default=b'')),
+                ('is_secret', models.BooleanField(default=False)),
+                ('created_at', models.DateTimeField()),
+                ('expires_at', models.DateTimeField()),
+                ('replayed_at', models.DateTimeField(null=True)),
+                ('pk', models.CompositePrimaryKey('principal', 'key_hash', blank=True, editable=False, primary_key=True, serialize=False)),
             ],
             options={
-                "indexes": [models.Index(fields=["expires_at"], name="idempotency_expiry")],
+                'indexes': [models.Index(fields=['expires_at'], name='idempotency_expiry')],
             },
         ),
         migrations.CreateModel(
-            name="Login",
+            name='Login',
             fields=[
-                ("id", models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ("created_at", models.DateTimeField(default=nexus.kernel.clock.now)),
-                ("last_used_at", models.DateTimeField(default=nexus.kernel.clock.now)),
-                ("ended_at", models.DateTimeField(null=True)),
-                (
-                    "user",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
+                ('id', models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(default=nexus.kernel.clock.now)),
+                ('last_used_at', models.DateTimeField(default=nexus.kernel.clock.now)),
+                ('ended_at', models.DateTimeField(null=True)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
         ),
         migrations.CreateModel(
-            name="Notification",
+            name='Notification',
             fields=[
-                ("id", models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("followed", "Followed"),
-                            ("mentioned", "Mentioned"),
-                            ("replied", "Replied"),
-                            ("liked", "Liked"),
-                        ],
-                        max_length=10,
-                    ),
-                ),
-                ("sequence", models.BigIntegerField()),
-                ("created_at", models.DateTimeField(default=nexus.kernel.clock.now)),
-                ("read_at", models.DateTimeField(null=True)),
-                (
-                    "recipient",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
+                ('id', models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
+                ('kind', models.CharField(choices=[('followed', 'Followed'), ('mentioned', 'Mentioned'), ('replied', 'Replied'), ('liked', 'Liked')], max_length=10)),
+                ('sequence', models.BigIntegerField()),
+                ('created_at', models.DateTimeField(default=nexus.kernel.clock.now)),
+                ('read_at', models.DateTimeField(null=True)),
+                ('recipient', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
         ),
         migrations.CreateModel(
-            name="NotificationActor",
+            name='NotificationActor',
             fields=[
-                ("id", models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ("recipient_id", models.BigIntegerField()),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("followed", "Followed"),
-                            ("mentioned", "Mentioned"),
-                            ("replied", "Replied"),
-                            ("liked", "Liked"),
-                        ],
-                        max_length=10,
-                    ),
-                ),
-                ("post_id", models.BigIntegerField(null=True)),
-                ("created_at", models.DateTimeField(default=nexus.kernel.clock.now)),
-                (
-                    "actor",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                (
-                    "notification",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="actors",
-                        to="nexus.notification",
-                    ),
-                ),
+                ('id', models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
+                ('recipient_id', models.BigIntegerField()),
+                ('kind', models.CharField(choices=[('followed', 'Followed'), ('mentioned', 'Mentioned'), ('replied', 'Replied'), ('liked', 'Liked')], max_length=10)),
+                ('post_id', models.BigIntegerField(null=True)),
+                ('created_at', models.DateTimeField(default=nexus.kernel.clock.now)),
+                ('actor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('notification', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='actors', to='nexus.notification')),
             ],
         ),
         migrations.CreateModel(
-            name="Post",
+            name='Post',
             fields=[
-                ("id", models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ("text", models.CharField(max_length=5000)),
-                ("content_warning", models.CharField(blank=True, max_length=200)),
-                (
-                    "visibility",
-                    models.CharField(
-                        choices=[
-                            ("public", "Public"),
-                            ("unlisted", "Unlisted"),
-                            ("followers", "Followers"),
-                            ("mentioned", "Mentioned"),
-                        ],
-                        default="public",
-                        max_length=10,
-                    ),
-                ),
-                ("root_id", models.BigIntegerField()),
-                (
-                    "hashtags",
-                    django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(max_length=100), default=list, size=None
-                    ),
-                ),
-                (
-                    "mention_ids",
-                    django.contrib.postgres.fields.ArrayField(
-                        base_field=models.BigIntegerField(), default=list, size=None
-                    ),
-                ),
-                ("like_count", models.PositiveIntegerField(default=0)),
-                ("comment_count", models.PositiveIntegerField(default=0)),
-                ("created_at", models.DateTimeField(default=nexus.kernel.clock.now)),
-                ("edited_at", models.DateTimeField(null=True)),
-                ("deleted_at", models.DateTimeField(null=True)),
-                ("version", models.PositiveIntegerField(default=1)),
-                (
-                    "author",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "reply_to",
-                    models.ForeignKey(
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to="nexus.post",
-                    ),
-                ),
+                ('id', models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
+                ('text', models.CharField(max_length=5000)),
+                ('content_warning', models.CharField(blank=True, max_length=200)),
+                ('visibility', models.CharField(choices=[('public', 'Public'), ('unlisted', 'Unlisted'), ('followers', 'Followers'), ('mentioned', 'Mentioned')], default='public', max_length=10)),
+                ('root_id', models.BigIntegerField()),
+                ('hashtags', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), default=list, size=None)),
+                ('mention_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
+                ('like_count', models.PositiveIntegerField(default=0)),
+                ('comment_count', models.PositiveIntegerField(default=0)),
+                ('created_at', models.DateTimeField(default=nexus.kernel.clock.now)),
+                ('edited_at', models.DateTimeField(null=True)),
+                ('deleted_at', models.DateTimeField(null=True)),
+                ('version', models.PositiveIntegerField(default=1)),
+                ('author', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('reply_to', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='nexus.post')),
             ],
         ),
         migrations.AddField(
-            model_name="notification",
-            name="post",
-            field=models.ForeignKey(
-                null=True, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="nexus.post"
-            ),
+            model_name='notification',
+            name='post',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='nexus.post'),
         ),
         migrations.CreateModel(
-            name="Like",
+            name='Like',
             fields=[
-                ("id", models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
-                ("created_at", models.DateTimeField(default=nexus.kernel.clock.now)),
-                (
-                    "user",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "post",
-                    models.ForeignKey(
-                        db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="nexus.post"
-                    ),
-                ),
+                ('id', models.BigIntegerField(default=nexus.kernel.ids.new_id, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(default=nexus.kernel.clock.now)),
+                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('post', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='nexus.post')),
             ],
         ),
         migrations.CreateModel(
-            name="PostHashtag",
+            name='PostHashtag',
             fields=[
-                (
-                    "pk",
-                    models.CompositePrimaryKey(
-                        "hashtag_id", "post_id", blank=True, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                (
-                    "hashtag",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="nexus.hashtag",
-                    ),
-                ),
-                (
-                    "post",
-                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="nexus.post"),
-                ),
+                ('pk', models.CompositePrimaryKey('hashtag_id', 'post_id', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('hashtag', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='nexus.hashtag')),
+                ('post', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='nexus.post')),
             ],
         ),
         migrations.CreateModel(
-            name="RefreshToken",
+            name='RefreshToken',
             fields=[
-                ("token_hash", models.BinaryField(max_length=32, primary_key=True, serialize=False)),
-                ("issued_at", models.DateTimeField(default=nexus.kernel.clock.now)),
-                ("expires_at", models.DateTimeField(db_index=True)),
-                ("spent_at", models.DateTimeField(null=True)),
-                (
-                    "login",
-                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="nexus.login"),
-                ),
+                ('token_hash', models.BinaryField(max_length=32, primary_key=True, serialize=False)),
+                ('issued_at', models.DateTimeField(default=nexus.kernel.clock.now)),
+                ('expires_at', models.DateTimeField(db_index=True)),
+                ('spent_at', models.DateTimeField(null=True)),
+                ('login', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='nexus.login')),
             ],
         ),
         migrations.AddIndex(
-            model_name="user",
-            index=models.Index(
-                condition=models.Q(("is_merged_at_read", True)), fields=["id"], name="user_merged_at_read"
-            ),
+            model_name='user',
+            index=models.Index(condition=models.Q(('is_merged_at_read', True)), fields=['id'], name='user_merged_at_read'),
         ),
         migrations.AddConstraint(
-            model_name="user",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("handle__regex", "^[a-z0-9_]{1,30}$")), name="user_handle_is_lower_case"
-            ),
+            model_name='user',
+            constraint=models.CheckConstraint(condition=models.Q(('handle__regex', '^[a-z0-9_]{1,30}$')), name='user_handle_is_lower_case'),
         ),
         migrations.AddIndex(
-            model_name="block",
-            index=models.Index(fields=["blocked", "blocker"], name="block_reverse"),
+            model_name='block',
+            index=models.Index(fields=['blocked', 'blocker'], name='block_reverse'),
         ),
         migrations.AddConstraint(
-            model_name="block",
-            constraint=models.UniqueConstraint(fields=("blocker", "blocked"), name="block_once"),
+            model_name='block',
+            constraint=models.UniqueConstraint(fields=('blocker', 'blocked'), name='block_once'),
         ),
         migrations.AddConstraint(
-            model_name="block",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("blocker", models.F("blocked")), _negated=True), name="block_somebody_else"
-            ),
+            model_name='block',
+            constraint=models.CheckConstraint(condition=models.Q(('blocker', models.F('blocked')), _negated=True), name='block_somebody_else'),
         ),
         migrations.AddIndex(
-            model_name="follow",
-            index=models.Index(fields=["followee", "-id"], name="follow_followers"),
+            model_name='follow',
+            index=models.Index(fields=['followee', '-id'], name='follow_followers'),
         ),
         migrations.AddIndex(
-            model_name="follow",
-            index=models.Index(fields=["follower", "-id"], name="follow_following"),
+            model_name='follow',
+            index=models.Index(fields=['follower', '-id'], name='follow_following'),
         ),
         migrations.AddConstraint(
-            model_name="follow",
-            constraint=models.UniqueConstraint(fields=("follower", "followee"), name="follow_once"),
+            model_name='follow',
+            constraint=models.UniqueConstraint(fields=('follower', 'followee'), name='follow_once'),
         ),
         migrations.AddConstraint(
-            model_name="follow",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("follower", models.F("followee")), _negated=True), name="follow_somebody_else"
-            ),
+            model_name='follow',
+            constraint=models.CheckConstraint(condition=models.Q(('follower', models.F('followee')), _negated=True), name='follow_somebody_else'),
         ),
         migrations.AddIndex(
-            model_name="notificationactor",
-            index=models.Index(fields=["notification", "-id"], name="notification_actors"),
+            model_name='notificationactor',
+            index=models.Index(fields=['notification', '-id'], name='notification_actors'),
         ),
         migrations.AddConstraint(
-            model_name="notificationactor",
-            constraint=models.UniqueConstraint(
-                fields=("recipient_id", "kind", "post_id", "actor"),
-                name="notification_actor_once",
-                nulls_distinct=False,
-            ),
+            model_name='notificationactor',
+            constraint=models.UniqueConstraint(fields=('recipient_id', 'kind', 'post_id', 'actor'), name='notification_actor_once', nulls_distinct=False),
         ),
         migrations.AddIndex(
-            model_name="post",
-            index=models.Index(
-                condition=models.Q(("deleted_at", None)), fields=["author", "-id"], name="post_by_author"
-            ),
+            model_name='post',
+            index=models.Index(condition=models.Q(('deleted_at', None)), fields=['author', '-id'], name='post_by_author'),
         ),
         migrations.AddIndex(
-            model_name="post",
-            index=models.Index(
-                condition=models.Q(("reply_to__isnull", False)), fields=["reply_to", "id"], name="post_comments"
-            ),
+            model_name='post',
+            index=models.Index(condition=models.Q(('reply_to__isnull', False)), fields=['reply_to', 'id'], name='post_comments'),
         ),
         migrations.AddIndex(
-            model_name="post",
-            index=models.Index(
-                models.OrderBy(models.F("id"), descending=True),
-                condition=models.Q(("deleted_at", None), ("reply_to", None), ("visibility", "public")),
-                name="post_public",
-            ),
+            model_name='post',
+            index=models.Index(models.OrderBy(models.F('id'), descending=True), condition=models.Q(('deleted_at', None), ('reply_to', None), ('visibility', 'public')), name='post_public'),
         ),
         migrations.AddConstraint(
-            model_name="notification",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("read_at", None)),
-                fields=("recipient", "kind", "post"),
-                name="notification_one_unread_group",
-                nulls_distinct=False,
-            ),
+            model_name='notification',
+            constraint=models.UniqueConstraint(condition=models.Q(('read_at', None)), fields=('recipient', 'kind', 'post'), name='notification_one_unread_group', nulls_distinct=False),
         ),
         migrations.AddConstraint(
-            model_name="notification",
-            constraint=models.UniqueConstraint(fields=("recipient", "sequence"), name="notification_sequence"),
+            model_name='notification',
+            constraint=models.UniqueConstraint(fields=('recipient', 'sequence'), name='notification_sequence'),
         ),
         migrations.AddIndex(
-            model_name="like",
-            index=models.Index(fields=["post", "-id"], name="like_likers"),
+            model_name='like',
+            index=models.Index(fields=['post', '-id'], name='like_likers'),
         ),
         migrations.AddConstraint(
-            model_name="like",
-            constraint=models.UniqueConstraint(fields=("user", "post"), name="like_once"),
+            model_name='like',
+            constraint=models.UniqueConstraint(fields=('user', 'post'), name='like_once'),
         ),
     ]
