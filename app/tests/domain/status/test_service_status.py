@@ -14,7 +14,7 @@ from nexus.domain.status.history import COPY, History, Knowledge
 from nexus.domain.status.models import StatusDay
 from nexus.domain.status.operations import post_incident, update_incident
 from nexus.domain.status.queries import service_status
-from nexus.domain.status.shapes import StatusShape
+from nexus.domain.status.shapes import State, StatusShape
 from nexus.kernel import redis
 from nexus.kernel.viewer import ANONYMOUS, Viewer
 from tests import factories as make
@@ -29,8 +29,8 @@ def read() -> StatusShape:
     return service_status(viewer=ANONYMOUS)
 
 
-def states(status: StatusShape) -> dict[str, str]:
-    return {each.name: str(each.state) for each in status.components}
+def states(status: StatusShape) -> dict[str, State]:
+    return {each.name: each.state for each in status.components}
 
 
 def known(recent: dict[str, Tally] | None = None, **others: Any) -> Knowledge:
@@ -40,12 +40,12 @@ def known(recent: dict[str, Tally] | None = None, **others: Any) -> Knowledge:
     return Knowledge(**{"history": old, "is_fresh": True, "is_database_up": True, "is_cache_up": True, **others})
 
 
-def told(what: Knowledge, *, is_primary_away: bool = False) -> dict[str, str]:
+def told(what: Knowledge, *, is_primary_away: bool = False) -> dict[str, State]:
     found = components(what, is_primary_away=is_primary_away, has_cache=True)
     return {each.name: each.state for each in found} | {"all": overall(found)}
 
 
-WELL = dict.fromkeys(("api", "sign_in", "live", "work", "database", "cache", "all"), "operational")
+WELL: dict[str, State] = dict.fromkeys(("api", "sign_in", "live", "work", "database", "cache", "all"), "operational")
 
 
 @pytest.mark.django_db
@@ -157,5 +157,5 @@ def test_a_copy_that_is_old_says_nothing_about_now() -> None:
         ({"work": Tally(1, 1)}, {"work": "down", "all": "degraded"}),
     ],
 )
-def test_the_last_five_minutes_decide(recent: dict[str, Tally], changed: dict[str, str]) -> None:
+def test_the_last_five_minutes_decide(recent: dict[str, Tally], changed: dict[str, State]) -> None:
     assert told(known(recent)) == WELL | changed
