@@ -144,6 +144,8 @@ class Stack:
         }
         if role in SERVED:
             variables["NEXUS_BIND"] = self.address(name)
+        if role == "relay":
+            variables["NEXUS_METERS"] = self.address("meter-1-metrics")
         if role == "meter":
             variables |= {
                 "NEXUS_METER_BIND": self.address(role),

@@ -4,6 +4,7 @@ from nexus.domain.graph.models import Block, Follow
 from nexus.domain.identity.models import Login, RefreshToken
 from nexus.domain.notifications.models import Inbox, Notification, NotificationActor
 from nexus.domain.posts.models import Hashtag, Like, Post, PostHashtag
+from nexus.domain.status.models import Incident, IncidentUpdate, StatusDay, StatusMinute, StatusSource
 from nexus.domain.users.models import User
 from nexus.kernel.idempotency import IdempotencyKey
 from nexus.kernel.outbox import DeadLetter, Delivery, OutboxEvent, ScheduledRun
@@ -16,6 +17,8 @@ __all__ = [
     "Hashtag",
     "IdempotencyKey",
     "Inbox",
+    "Incident",
+    "IncidentUpdate",
     "Like",
     "Login",
     "Notification",
@@ -25,5 +28,8 @@ __all__ = [
     "PostHashtag",
     "RefreshToken",
     "ScheduledRun",
+    "StatusDay",
+    "StatusMinute",
+    "StatusSource",
     "User",
 ]

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from local.postgres import Standby
+from nexus.domain.status.history import COPY
 from nexus.kernel import database, redis, replicas, restraint, stale, use_cases
 from tests.standby import Replica, joined, streaming
 
@@ -30,6 +31,11 @@ def django_db_setup(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(autouse=True)
 def _strict_use_cases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(use_cases, "is_strict", True)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_known_of_the_status() -> None:
+    COPY.forget()
 
 
 @pytest.fixture(autouse=True)

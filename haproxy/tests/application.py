@@ -62,7 +62,7 @@ def application(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         return _answer(start, "200 OK", _write(environ))
     time.sleep(SECONDS_BEFORE)
     headers = {name: value for name, value in environ.items() if name.startswith("HTTP_")}
-    return _answer(start, "200 OK", {"replica": NAME, "headers": headers})
+    return _answer(start, "200 OK", {"replica": NAME, "headers": headers}, is_public="status" in path)
 
 
 def _write(environ: dict[str, Any]) -> dict[str, object]:
@@ -85,7 +85,8 @@ def _stream() -> Iterator[bytes]:
     yield b"event: late\n\n"
 
 
-def _answer(start: Start, status: str, content: dict[str, Any]) -> list[bytes]:
+def _answer(start: Start, status: str, content: dict[str, Any], *, is_public: bool = False) -> list[bytes]:
     body = json.dumps(content).encode()
-    start(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    public = [("Cache-Control", "public, max-age=15")] if is_public else []
+    start(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *public])
     return [body]

@@ -19,6 +19,8 @@ GOLDEN = {
     ("Pod/nexus-test", "proxy", 8443),
     ("proxy", "web", 8000),
     ("proxy", "live", 8001),
+    # What users got, for the status page.
+    ("relay", "proxy", 9106),
     *((sender, "postgres", 5432) for sender in CLIENTS_OF_POSTGRES),
     ("postgres", "postgres", 8008),
     *((sender, "redis", port) for sender in CLIENTS_OF_REDIS for port in (6379, 26379)),

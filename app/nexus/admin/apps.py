@@ -14,4 +14,4 @@ class NexusAdminConfig(SimpleAdminConfig):
 
     def ready(self) -> None:
         super().ready()
-        from nexus.admin import pages  # noqa: F401  (models can be imported from here on only)
+        from nexus.admin import incidents, pages  # noqa: F401  (models can be imported from here on only)

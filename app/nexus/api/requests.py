@@ -82,6 +82,13 @@ def public_url(path: str) -> str:
     return f"{settings.NEXUS.public_url.rstrip('/')}{path}"
 
 
+def make_public(response: HttpResponse) -> None:
+    """The answer is the same for everybody: every cache on the way may give it for a few seconds, to any page."""
+    response["Cache-Control"] = "public, max-age=15, stale-while-revalidate=60"
+    response["Access-Control-Allow-Origin"] = "*"
+    del response["Vary"]
+
+
 def is_client_there(request: HttpRequest) -> bool:
     """Whether whoever sent the request still waits. HAProxy leaves with its client, or to ask another replica."""
     client = request.META.get("gunicorn.socket")

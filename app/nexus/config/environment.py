@@ -176,6 +176,12 @@ class Environment:
     meter_certificate: str = _variable(
         _text, "File with the door's certificate (PEM), whose end the meter tells; empty: none", ""
     )
+    meters: tuple[tuple[str, int], ...] = _variable(
+        _addresses,
+        "Where the relay reads the metrics of all meters for the status page: host:port, separated by commas; a name "
+        "means each of its addresses; empty: nothing is counted at the door",
+        "",
+    )
     metrics_bind: str = _variable(_address, "Address and port of this role's /metrics; empty: none", "")
     web_workers: int = _variable(_integer(1, 64), "Processes of one web replica", "2")
     web_threads: int = _variable(_integer(1, 64), "Threads of one web process", "8")

@@ -9,11 +9,13 @@ from types import FrameType
 from typing import Any, Final
 
 import kombu
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from kombu.exceptions import OperationalError as BrokerError
 
 from nexus.config.broker import leave_former_master
 from nexus.config.celery import TASKS, app
+from nexus.config.counting import Counting
 from nexus.config.reactions import QUEUES, REACTIONS
 from nexus.config.schedule import SCHEDULE, every_reaction
 from nexus.config.state import show_life
@@ -36,6 +38,7 @@ BROKER_PAUSE_MAX_S: Final = 1.0
 DATABASE_PAUSE_S: Final = 1.0
 # A database that falls silent ends a turn long before that; a broker may take some of it.
 TURN_S: Final = 20.0
+STOP_S: Final = 2.0
 
 
 class Relay:
@@ -54,6 +57,8 @@ class Relay:
         """Turns until SIGTERM; whatever happens to the database or the broker, it tries again."""
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, self._end)
+        counting = Counting(settings.NEXUS.meters, self._stop)
+        counting.start()
         log.info("relay_started")
         pause = IDLE_S
         while not self._stop.is_set():
@@ -73,6 +78,7 @@ class Relay:
                 pause = self._after_trouble(pause)
         self._queues.close()
         connection.close()
+        counting.join(STOP_S)
         log.info("relay_stopped")
 
     def turn(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Final
 
 from nexus.config.reactions import QUEUES, REACTIONS, Reaction, reaction_of
 from nexus.domain.identity.reactions import purge_spent_tokens
+from nexus.domain.status.reactions import purge_status
 from nexus.kernel import clock, metrics
 from nexus.kernel.purging import purge_dead_letters, purge_idempotency_keys
 from nexus.kernel.use_cases import reaction
@@ -41,6 +42,7 @@ SCHEDULE: Final = (
     Scheduled(reaction_of(purge_idempotency_keys), timedelta(minutes=1)),
     Scheduled(reaction_of(purge_spent_tokens), timedelta(minutes=10)),
     Scheduled(reaction_of(purge_dead_letters), timedelta(hours=1)),
+    Scheduled(reaction_of(purge_status), timedelta(minutes=10)),
 )
 
 

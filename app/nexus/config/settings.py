@@ -176,7 +176,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
-    "ENUM_NAME_OVERRIDES": {},
+    "ENUM_NAME_OVERRIDES": {
+        "ComponentState": "nexus.api.rest.status.STATES",
+        "IncidentState": "nexus.domain.status.models.IncidentState.values",
+    },
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -185,7 +188,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 }
 
 CORS_ALLOWED_ORIGINS = list(NEXUS.cors_origins)
-CORS_URLS_REGEX = r"^/(api/|graphql)"
+# The status is for everybody, and the same for all: it says so itself.
+CORS_URLS_REGEX = r"^/(api/(?!v1/status$)|graphql)"
 CORS_ALLOW_CREDENTIALS = False
 CORS_ALLOW_HEADERS = [
     "accept",

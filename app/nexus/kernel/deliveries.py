@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 from django.db import connection
+from django.db.models import Min
 
 from nexus.kernel import clock, database, metrics, outbox
 from nexus.kernel.logging import log
@@ -190,6 +191,12 @@ def measure() -> None:
     metrics.OUTBOX_PENDING.set(pending)
     metrics.OUTBOX_OLDEST_SECONDS.set(max((clock.now() - oldest).total_seconds(), 0) if oldest else 0)
     metrics.DEAD_LETTERS_KEPT.set(buried)
+
+
+def oldest() -> dict[str, datetime]:
+    """Since when the oldest delivery of each reaction waits; those that have failed wait for another reason."""
+    waiting = Delivery.objects.filter(attempts=0).values("reaction").order_by("reaction")
+    return dict(waiting.annotate(oldest=Min("created_at")).values_list("reaction", "oldest"))
 
 
 def _bury_exhausted(now: datetime, limit: int) -> None:

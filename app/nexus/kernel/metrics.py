@@ -15,6 +15,11 @@ DOOR_SECONDS = Histogram(
     ["door", "outcome"],
     buckets=_DOOR_SECONDS,
 )
+METER_BEGAN = Gauge(
+    "nexus_meter_began_timestamp_seconds",
+    "When this meter began: its counters hold what came since (the status page tells lives of meters apart by it)",
+    multiprocess_mode="mostrecent",
+)
 METER_LINES_UNREAD = Counter("nexus_meter_lines_unread_total", "Lines of HAProxy's log that the meter does not know")
 CERTIFICATE_EXPIRES = Gauge(
     "nexus_certificate_expires_timestamp_seconds", "When the door's certificate ends", multiprocess_mode="mostrecent"

@@ -63,9 +63,12 @@ def operation(*errors: type[DomainError], for_unconfirmed: bool = False) -> Call
     return _declare("operation", (*errors, EmailNotConfirmed), _actor_may_write)
 
 
-def query(*errors: type[DomainError]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Declares a function that answers something: on a replica where there is one, again on another node if need be."""
-    return _declare("query", errors)
+def query(*errors: type[DomainError], is_of_process: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Declares a function that answers something: on a replica where there is one, again on another node if need be.
+
+    `is_of_process`: the process knows the answer, and no node is looked for.
+    """
+    return _declare("query", errors, needs_node=not is_of_process)
 
 
 def reaction(function: Callable[P, R]) -> Callable[P, R]:
@@ -79,7 +82,11 @@ def _actor_may_write(actor: Viewer | None) -> None:
 
 
 def _declare(
-    kind: Kind, errors: tuple[type[DomainError], ...], allow: Callable[[Viewer | None], None] = lambda actor: None
+    kind: Kind,
+    errors: tuple[type[DomainError], ...],
+    allow: Callable[[Viewer | None], None] = lambda actor: None,
+    *,
+    needs_node: bool = True,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def declare(function: Callable[P, R]) -> Callable[P, R]:
         name = function.__name__
@@ -91,7 +98,7 @@ def _declare(
                 return function(*args, **kwargs)
             with _counted(name, errors):
                 allow(cast("Viewer | None", kwargs.get("actor")))
-                if kind == "query":
+                if kind == "query" and needs_node:
                     return replicas.read(
                         lambda: function(*args, **kwargs),
                         place=lambda: stale.place(name, cast(Viewer, kwargs["viewer"]), kwargs),

@@ -11,12 +11,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import conditional_page, require_http_methods, require_safe
 
 from nexus.api import limits
-from nexus.api.requests import client_address
+from nexus.api.requests import client_address, make_public
 from nexus.domain.identity import operations as identity
 from nexus.domain.instance import queries as instances
+from nexus.domain.status.queries import service_status
 from nexus.kernel import caches, database, replicas
 from nexus.kernel.errors import REGISTRY, DomainError
 from nexus.kernel.viewer import ANONYMOUS
+from nexus.web.drawing import drawn, feed
 
 _NUMBERS_S: Final = 60
 
@@ -34,6 +36,26 @@ def landing(request: HttpRequest) -> HttpResponse:
     }
     response = render(request, "web/landing.html", context)
     response["Cache-Control"] = "no-cache"
+    return response
+
+
+@require_safe
+@conditional_page
+def status(request: HttpRequest) -> HttpResponse:
+    """How Nexus does; drawn without a look at any server, so that it is there when they are not."""
+    found = service_status(viewer=ANONYMOUS)
+    rows = [drawn(each, found.first_day) for each in found.objectives if found.first_day]
+    response = render(request, "web/status.html", {"status": found, "rows": rows})
+    make_public(response)
+    return response
+
+
+@require_safe
+@conditional_page
+def incidents(request: HttpRequest) -> HttpResponse:
+    """The incidents as an Atom feed, one entry for each update."""
+    response = HttpResponse(feed(service_status(viewer=ANONYMOUS)), content_type="application/atom+xml; charset=utf-8")
+    make_public(response)
     return response
 
 

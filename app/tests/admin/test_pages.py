@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from nexus.domain.posts.models import Post
+from nexus.domain.status.models import Incident
 from nexus.domain.users.models import User
 from nexus.kernel.outbox import DeadLetter, Delivery, OutboxEvent
 from tests import factories as make
@@ -39,14 +40,14 @@ def act(browser: Client, model: str, action: str, *rows: Any) -> list[str]:
 
 
 def test_only_what_has_rules_of_its_own_is_registered() -> None:
-    assert MODELS == ["deadletter", "delivery", "login", "outboxevent", "post", "scheduledrun", "user"]
+    assert MODELS == ["deadletter", "delivery", "incident", "login", "outboxevent", "post", "scheduledrun", "user"]
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_every_list_opens_and_offers_no_form(browser: Client, model: str) -> None:
+def test_every_list_opens_and_offers_no_form_but_for_incidents(browser: Client, model: str) -> None:
     make.post(text="Hello")
     assert browser.get(reverse(f"admin:nexus_{model}_changelist")).status_code == 200
-    assert browser.get(reverse(f"admin:nexus_{model}_add")).status_code == 403
+    assert browser.get(reverse(f"admin:nexus_{model}_add")).status_code == (200 if model == "incident" else 403)
 
 
 def test_a_person_is_shown_and_cannot_be_edited(browser: Client) -> None:
@@ -135,3 +136,31 @@ def test_a_dead_letter_runs_again_as_a_delivery_that_is_due(browser: Client) -> 
     )
     assert delivery.created_at == letter.created_at
     assert list(DeadLetter.objects.all()) == [other]
+
+
+def test_an_incident_is_posted_updated_and_closed(browser: Client, operator: User) -> None:
+    posted = {"title": "Slow timelines", "impact": "major", "components": ["api"], "state": "investigating"}
+    add = reverse("admin:nexus_incident_add")
+    browser.post(add, {**posted, "text": "We are looking."})
+    incident = Incident.objects.get()
+    assert (incident.title, incident.impact, incident.components) == ("Slow timelines", "major", ["api"])
+    page = reverse("admin:nexus_incident_change", args=[incident.pk])
+    assert "We are looking." in browser.get(page).content.decode()
+    browser.post(page, {"state": "resolved", "text": "A disk was full.", "title": "Nothing was slow"})
+    incident.refresh_from_db()
+    assert (incident.title, incident.state) == ("Slow timelines", "resolved")
+    assert list(incident.updates.order_by("at").values_list("text", "author_id")) == [
+        ("We are looking.", operator.pk),
+        ("A disk was full.", operator.pk),
+    ]
+    assert browser.post(page, {"state": "monitoring", "text": "Again."}).status_code == 403
+    assert LogEntry.objects.count() == 2
+
+
+def test_an_incident_that_the_operation_refuses_is_told_why(browser: Client, operator: User) -> None:
+    operator.role = User.Role.MODERATOR
+    operator.save()
+    add = reverse("admin:nexus_incident_add")
+    answer = browser.post(add, {"title": "x", "impact": "minor", "state": "investigating", "text": "y"}, follow=True)
+    assert [str(message) for message in answer.context["messages"]] == ["You may not do this"]
+    assert not Incident.objects.exists()

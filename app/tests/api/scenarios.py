@@ -28,6 +28,7 @@ from tests.api.situations import (
     to_self,
     to_somebody,
     with_account,
+    with_an_incident,
     with_mail_key,
     with_refresh_token,
 )
@@ -48,6 +49,9 @@ CREDENTIALS: Final = {"login": "ada", "password": make.PASSWORD}
 SCENARIOS: Final[dict[str, list[Scenario]]] = {
     "instance": [
         Scenario("everybody may know it", nobody()),
+    ],
+    "service_status": [
+        Scenario("everybody may know it", with_an_incident),
     ],
     "sign_up": [
         Scenario("makes an account", nobody(**NEW_ACCOUNT)),

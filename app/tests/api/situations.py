@@ -10,8 +10,13 @@ from nexus.domain.identity import logins
 from nexus.domain.notifications import operations as notifications
 from nexus.domain.notifications.models import Notification
 from nexus.domain.posts.models import Post
+from nexus.domain.status import counting
+from nexus.domain.status.history import COPY
+from nexus.domain.status.operations import post_incident
 from nexus.domain.users.models import User
+from nexus.kernel import clock
 from nexus.kernel.pages import PageRequest
+from nexus.kernel.viewer import Viewer
 from tests import factories as make
 
 Given = Callable[[], tuple[User | None, dict[str, Any]]]
@@ -22,6 +27,21 @@ PAGE: Final = PageRequest(limit=2)
 
 def nobody(**arguments: Any) -> Given:
     return lambda: (None, arguments)
+
+
+def with_an_incident() -> tuple[None, dict[str, Any]]:
+    """The copy that each process keeps is read here, since none of the doors waits for it."""
+    counting.look({})
+    counting.count(clock.now(), {"rest-availability": counting.Tally(999, 1)})
+    post_incident(
+        actor=Viewer(make.user(role="admin").pk, role="admin"),
+        title="Slow timelines",
+        text="We are looking.",
+        impact="minor",
+        components=["api"],
+    )
+    COPY.renew()
+    return None, {}
 
 
 def somebody(**arguments: Any) -> Given:

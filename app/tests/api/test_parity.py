@@ -14,6 +14,8 @@ from tests.api.worlds import StoppedClock, later, run_from, state
 OPERATORS_ONLY = {
     "deactivate_user": "closes somebody else's account: done in the admin pages, behind their own login",
     "reactivate_user": "opens it again: the same",
+    "post_incident": "speaks for the installation: the same",
+    "update_incident": "the same",
 }
 PUBLIC = {each.name for each in REGISTRY.values() if each.kind != "reaction"} - set(OPERATORS_ONLY)
 ROWS = [(name, scenario) for name, scenarios in SCENARIOS.items() for scenario in scenarios]

@@ -41,6 +41,7 @@ def unread() -> float:
         ("/api/v1/identity/log-in", "sign_in"),
         ("/api/v1/identity/refresh", "sign_in"),
         ("/api/v1/identity/sign-up", "rest"),
+        ("/api/v1/status", "web"),
         ("/", "web"),
         ("/admin/login/", "web"),
         ("/apiary", "web"),

@@ -15,7 +15,7 @@ from nexus.kernel.use_cases import REGISTRY, UseCase
 
 TESTS = Path(__file__).resolve().parents[1]
 # Operators reach these by the admin pages only: they are no part of the public contract.
-OPERATORS_ONLY = frozenset({"deactivate_user", "reactivate_user"})
+OPERATORS_ONLY = frozenset({"deactivate_user", "reactivate_user", "post_incident", "update_incident"})
 
 ALL = sorted(REGISTRY.values(), key=lambda each: (each.domain, each.name))
 PUBLIC = [each for each in ALL if each.kind != "reaction" and each.name not in OPERATORS_ONLY]

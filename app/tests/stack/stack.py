@@ -52,8 +52,9 @@ class Stack:
         self.webs = [self.role("web") for _ in range(webs)]
         self.live = self.role("live")
         self.worker = self.role("worker")
-        self.relays = [self.role("relay") for _ in range(2)]
         self.meter = self.role("meter")
+        self.variables["NEXUS_METERS"] = self.meter.metrics.removeprefix("http://").removesuffix("/metrics")
+        self.relays = [self.role("relay") for _ in range(2)]
         self.door = Door(
             directory / "door",
             self.certificate,

@@ -53,6 +53,7 @@
   "NEXUS_GRACEFUL_TIMEOUT" (include "nexus.gracefulSeconds" .root)
   "NEXUS_STATE_DIRECTORY" "/tmp/nexus" -}}
 {{- with .bind }}{{ $_ := set $plain "NEXUS_BIND" . }}{{ end -}}
+{{- if eq .role "relay" }}{{ $_ := set $plain "NEXUS_METERS" (printf "%s-meters.%s.svc.%s:9106" (include "nexus.fullname" .root) .root.Release.Namespace $v.clusterDomain) }}{{ end -}}
 {{- with .metricsPort }}{{ $_ := set $plain "NEXUS_METRICS_BIND" (printf "0.0.0.0:%v" .) }}{{ end -}}
 {{- range $name, $value := $plain }}
 - {name: {{ $name }}, value: {{ include "nexus.text" $value | quote }}}

@@ -18,6 +18,7 @@ from nexus.api.graphql.nodes import Node, post_node, user_node
 from nexus.api.graphql.notifications import NotificationMutations, NotificationQueries
 from nexus.api.graphql.posts import PostMutations, PostQueries
 from nexus.api.graphql.scalars import CONFIG
+from nexus.api.graphql.status import StatusQueries
 from nexus.api.graphql.timelines import TimelineQueries
 from nexus.api.graphql.users import UserMutations, UserQueries
 from nexus.domain.posts import queries as posts
@@ -29,7 +30,9 @@ BESIDE_USE_CASES: Final = frozenset({"node"})
 
 
 @strawberry.type(description="What can be asked. A field that fails is null and leaves the others alone.")
-class Query(UserQueries, GraphQueries, PostQueries, TimelineQueries, NotificationQueries, InstanceQueries):
+class Query(
+    UserQueries, GraphQueries, PostQueries, TimelineQueries, NotificationQueries, InstanceQueries, StatusQueries
+):
     """The queries of all domains."""
 
     @field("The thing with this id; null when there is none for the viewer's eyes.")

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from nexus.api import limits
 from nexus.api.authentication import viewer_from
-from nexus.api.requests import BODY_MAX, client_address, public_url, read_json
+from nexus.api.requests import BODY_MAX, client_address, make_public, public_url, read_json
 from nexus.api.rest.fields import Body
 from nexus.kernel import errors, idempotency, use_cases
 from nexus.kernel.idempotency import Answer
@@ -58,6 +58,8 @@ class Endpoint:
     status: int = 200
     location: str | None = None
     limit: limits.Policy = "default"
+    # The same for everybody and answered out of the process: nobody is asked for, nothing is counted, all may keep it.
+    is_public: bool = False
 
     @property
     def is_write(self) -> bool:
@@ -72,9 +74,11 @@ class Endpoint:
         return self.shows is not None and self.shows.page is not None
 
 
-def reads(use_case: Callable[..., Any], *, shows: Shape[Any]) -> Callable[[Callable[..., Any]], Endpoint]:
+def reads(
+    use_case: Callable[..., Any], *, shows: Shape[Any], is_public: bool = False
+) -> Callable[[Callable[..., Any]], Endpoint]:
     """Declares the handler of a query."""
-    return lambda handler: Endpoint(_registered(use_case), handler, shows)
+    return lambda handler: Endpoint(_registered(use_case), handler, shows, is_public=is_public)
 
 
 def writes(
@@ -136,9 +140,10 @@ def route(pattern: str, **endpoints: Endpoint) -> URLPattern:
 def _answer(endpoint: Endpoint, request: HttpRequest, arguments: dict[str, Any]) -> HttpResponse:
     request.use_case = endpoint.use_case.name  # type: ignore[attr-defined]  # for the log line
     # Who brings credentials is nobody yet; an access token that has ended must not keep anyone from refreshing it.
-    is_credentials = endpoint.limit == "credentials"
-    viewer = ANONYMOUS if is_credentials else viewer_from(request, for_write=endpoint.is_write)
-    standing = limits.count(endpoint.limit, viewer=viewer, address=client_address(request))
+    is_nobody = endpoint.limit == "credentials" or endpoint.is_public
+    viewer = ANONYMOUS if is_nobody else viewer_from(request, for_write=endpoint.is_write)
+    address = client_address(request)
+    standing = None if endpoint.is_public else limits.count(endpoint.limit, viewer=viewer, address=address)
     if endpoint.needs_login:
         viewer.must_be_known()  # nobody is told anything about his input
     call = Call(
@@ -160,7 +165,10 @@ def _answer(endpoint: Endpoint, request: HttpRequest, arguments: dict[str, Any])
         )
     else:
         answer = _render(endpoint, endpoint.handler(call, **arguments), request)
-    return _respond(answer, request, standing)
+    response = _respond(answer, request, standing)
+    if endpoint.is_public:
+        make_public(response)
+    return response
 
 
 def _read_body(endpoint: Endpoint, request: HttpRequest) -> dict[str, Any]:

@@ -63,6 +63,8 @@ class Problem(serializers.Serializer[Any]):
 def errors_of(endpoint: Endpoint) -> list[type[DomainError]]:
     """Every error that the endpoint can answer with: its use-case's own, and what all endpoints of its kind share."""
     found: list[type[DomainError]] = [*endpoint.use_case.errors, *_ANY]
+    if endpoint.is_public:
+        found.remove(errors.NotAuthenticated)
     if endpoint.is_write:
         found += _WRITE
     if endpoint.body is not None:
@@ -96,6 +98,8 @@ class UseCaseSchema(AutoSchema):
         return self.endpoint.use_case.name.replace("_", " ").capitalize()
 
     def get_auth(self) -> list[dict[str, list[str]]]:
+        if self.endpoint.is_public:
+            return [{}]
         return [{"bearer": []}] if self.endpoint.needs_login else [{}, {"bearer": []}]
 
     def get_request_serializer(self) -> Any:

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerSplitView
 
-from nexus.api.rest import graph, identity, instance, notifications, posts, timelines, users
+from nexus.api.rest import graph, identity, instance, notifications, posts, status, timelines, users
 from nexus.api.rest.contract import openapi_json, openapi_yaml
 from nexus.api.rest.converters import IdConverter, UserConverter
 from nexus.api.rest.endpoints import route
@@ -13,6 +13,7 @@ register_converter(UserConverter, "user")
 
 urlpatterns = [
     route("instance", GET=instance.instance),
+    route("status", GET=status.service_status),
     # Identity
     route("identity/sign-up", POST=identity.sign_up),
     route("identity/email/confirm", POST=identity.confirm_email),

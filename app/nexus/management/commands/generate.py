@@ -26,6 +26,7 @@ _TYPES: Final = {
     models.CharField: "text",
     models.TextField: "text",
     models.BooleanField: "bool",
+    models.DateField: "date",
     models.DateTimeField: "timestamp",
     models.BinaryField: "bytes",
     models.JSONField: "json",
