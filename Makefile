@@ -117,9 +117,10 @@ format: .python ## Bring the code into its layout
 
 lock: .python ## Resolve requirements*.in into the locks; UPGRADE=1 takes newer versions
 	@$(LOCK) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
+	@$(LOCK) $(if $(UPGRADE),--upgrade) requirements-traces.in -o requirements-traces.txt
 	@$(LOCK) $(if $(UPGRADE),--upgrade) requirements-dev.in -o requirements-dev.txt
 	@$(subst 3.11,3.13,$(LOCK)) $(if $(UPGRADE),--upgrade) helm/nexus-data/image/requirements.in -o helm/nexus-data/image/requirements.txt
-	@git --no-pager diff --stat -- requirements.txt requirements-dev.txt helm/nexus-data/image/requirements.txt
+	@git --no-pager diff --stat -- requirements.txt requirements-traces.txt requirements-dev.txt helm/nexus-data/image/requirements.txt
 
 clean: ## Remove the virtual environment and all caches; data stay
 	@rm -rf .venv .*_cache app/.*_cache .hypothesis app/.hypothesis
