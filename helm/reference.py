@@ -16,7 +16,7 @@ _HEAD: Final = """# Values of the charts
 Written by `make generate` from `helm/*/values.yaml`. A value that is not here is refused, and so is one that cannot be
 right: the message says what to write instead.
 """
-WHOLE: Final = ("requests", "limits")
+WHOLE: Final = ("requests", "limits", "labels")
 _KEY: Final = re.compile(r"^(?P<indent> *)(?P<key>[A-Za-z][A-Za-z0-9_]*):")
 
 

@@ -21,7 +21,7 @@ BIN = Path(sys.executable).parent
 CODE = [".", "../local", "../haproxy", "../bench", "../drills", "../helm", "../monitoring"]
 TYPED = ["nexus", "manage.py", "tests", "../local", "../haproxy", "../bench", "../drills", "../helm", "../monitoring"]
 TESTS = ["app/tests", "local/tests", "haproxy/tests", "bench/tests", "drills/tests", "helm/tests", "monitoring/tests"]
-GENERATED = ["app/contracts", "docs", "k8s", "monitoring/rules", "README.md"]
+GENERATED = ["app/contracts", "docs", "k8s", "monitoring/rules", "monitoring/dashboards", "README.md"]
 LIMIT = 45 * 60.0
 
 
@@ -69,7 +69,8 @@ class Steps:
     def generate(self) -> bool:
         """Writes them."""
         paths = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "app")])}
-        modules = ("drills.document", "helm.reference", "helm.environments", "monitoring.rules", "monitoring.reference")
+        modules = ["drills.document", "helm.reference", "helm.environments"]
+        modules += ["monitoring.rules", "monitoring.dashboards", "monitoring.reference"]
         return self._quietly([sys.executable, "manage.py", "generate"], self._settings) and all(
             self._quietly([sys.executable, "-m", module], paths) for module in modules
         )

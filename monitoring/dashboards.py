@@ -9,6 +9,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.common import LegendDisplayMode, LegendPlacement
 from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
+    DashboardLinkType,
     DataSourceRef,
     Threshold,
     ThresholdsMode,
@@ -38,7 +39,7 @@ def build(board: Dashboard) -> Any:
         .annotation(
             dashboard.AnnotationQuery().name("Deploys").datasource(SOURCE).enable(True).icon_color("blue").expr(DEPLOYS)
         )
-        .link(dashboard.DashboardLink("Nexus").type("dashboards").tags(["nexus"]).as_dropdown(True))
+        .link(dashboard.DashboardLink("Nexus").type(DashboardLinkType.DASHBOARDS).tags(["nexus"]).as_dropdown(True))
     )
     for title, panels in board.rows:
         built = built.with_row(dashboard.Row(title))

@@ -43,7 +43,7 @@ def series() -> dict[str, frozenset[str]]:
     known = dict(FOREIGN)
     for metric in ours():
         labels = frozenset(metric._labelnames)
-        suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}.get(metric._type, ("",))
+        suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}.get(metric._type or "", ("",))
         for suffix in suffixes:
             known[metric._name + suffix] = labels | (frozenset({"le"}) if suffix == "_bucket" else frozenset())
     known["nexus_build_info"] = frozenset({"release", "environment", "role"})

@@ -73,7 +73,9 @@ ASSUMED: dict[str, dict[str, Any]] = {
         "httpRoute": {"enabled": True, "parentRefs": [{"name": "a"}]},
         "proxy": {"trustedProxiesInFront": 1},
     },
-    "monitoring.": {"monitoring": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}, "dashboards": {"enabled": True}}},
+    "monitoring.": {
+        "monitoring": {each: {"enabled": True} for each in ("serviceMonitor", "prometheusRule", "dashboards")}
+    },
     "proxy.autoscaling.": {"proxy": {"autoscaling": {"enabled": True}}},
     "live.autoscaling.": {"live": {"autoscaling": {"enabled": True}}},
     "worker.autoscaling.": {"worker": {"autoscaling": {"enabled": True}}},

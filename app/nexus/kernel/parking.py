@@ -17,6 +17,7 @@ from nexus.kernel.errors import Unavailable
 from nexus.kernel.logging import log
 
 PROBE_PAUSE_S: Final = 0.1
+# As long as a connection may take (postgres/base.py): a slow primary is there.
 PROBE_S: Final = 2.0
 # A commit that has taken so long waits for a standby, and others would wait behind it.
 SLOW_COMMIT_S: Final = 1.0

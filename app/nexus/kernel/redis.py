@@ -4,6 +4,7 @@ import copy
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import django_redis.pool
@@ -12,7 +13,7 @@ from django_redis import get_redis_connection
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
-from redis.sentinel import Sentinel, SentinelConnectionPool
+from redis.sentinel import Sentinel, SentinelConnectionPool, SentinelConnectionPoolProxy
 
 from nexus.kernel import metrics, sentinel
 from nexus.kernel.logging import log
@@ -88,19 +89,41 @@ class ConnectionFactory(django_redis.pool.ConnectionFactory):  # type: ignore[mi
             return super().get_connection_pool(params)
         group = sentinel.Group.of(params["url"])
         others = {name: value for name, value in params.items() if name != "url"}
-        return _MasterPool(  # type: ignore[no-untyped-call]
+        return _MasterPool(
             group.master, _sentinels(group), db=group.database, **group.credentials, **others, **self.pool_cls_kwargs
         )
+
+
+class _KnownMaster(SentinelConnectionPoolProxy):
+    """Where the master was at the last look: a new connection goes there at once, and fails quickly if it is gone.
+
+    redis-py asks the Sentinels each time, and the first of them may have gone with the master.
+    """
+
+    def get_master_address(self) -> Any:
+        """Asks only when nobody has looked yet."""
+        return self.master_address or self.look()
+
+    def look(self) -> Any:
+        """Asks the Sentinels; idle connections to a former master end."""
+        return super().get_master_address()  # type: ignore[no-untyped-call]  # redis-py has no types
 
 
 class _MasterPool(SentinelConnectionPool):
     """Leaves a master that is one no longer within a second or two.
 
-    A new connection asks the Sentinels anyway. But a master that was replaced while it lived, or while it hung, goes on
-    believing in itself until a Sentinel tells it so 10 s later, and then loses all that was written to it meanwhile.
+    One that was replaced while it lived, or while it hung, goes on believing in itself until a Sentinel tells it so ten
+    seconds later, and then loses all that was written to it meanwhile.
     """
 
     _look_at = 0.0
+
+    def __init__(self, name: str, sentinels: Sentinel, **options: Any) -> None:
+        # redis-py has no types here, which is all that is ignored.
+        super().__init__(name, sentinels, **options)  # type: ignore[no-untyped-call]
+        known = _KnownMaster(self, self.is_master, self.check_connection, name, sentinels)  # type: ignore[no-untyped-call]
+        self._known = self.proxy = known
+        self.connection_kwargs["connection_pool"] = known
 
     def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> "Connection":
         """One to the master of about now."""
@@ -112,11 +135,9 @@ class _MasterPool(SentinelConnectionPool):
         return super().get_connection()
 
     def _look(self) -> None:
-        try:
-            self.get_master_address()  # type: ignore[no-untyped-call]  # redis-py gives no types; it ends idle ones
-        except RedisError:
-            # Without Sentinels, what is connected stays so.
-            self._look_at = time.monotonic() + sentinel.LOOK_AFTER_FAILURE_S
+        # Without Sentinels, or while they have chosen no other master yet, what is known stays so.
+        with suppress(RedisError):
+            self._known.look()
 
 
 class _Sentinels(Sentinel):

@@ -26,6 +26,7 @@ SECOND_S: Final = 0.5
 # As long as the server lets a statement run; a silent primary is given up much sooner, when its connection is checked.
 PRIMARY_S: Final = 2.0
 _REACH_S: Final = 0.22
+# Then a part of the same call may ask it again: it may have come back.
 _SILENT_S: Final = 0.5
 # The proxy gives up a first try of a read after two seconds.
 _PERSIST_S: Final = 1.2

@@ -55,5 +55,5 @@ def measure() -> None:
 
 
 def _info(client: "Redis") -> dict[str, Any]:
-    found: dict[str, Any] = client.info()  # type: ignore[assignment]  # the asynchronous client has the same type
+    found: dict[str, Any] = client.info()
     return found

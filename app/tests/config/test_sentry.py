@@ -14,8 +14,7 @@ import sentry_sdk
 from django.conf import settings
 
 from nexus.config import sentry
-from nexus.kernel import use_cases
-from nexus.kernel.logging import bind_request
+from nexus.kernel.logging import bind_request, current_use_case
 
 PASSWORD = "hunter2"
 REVEALING = f"Key (email)=(ada@example.org) exists; mail to bob@example.org; postgres://nexus:{PASSWORD}@db/nexus"
@@ -64,7 +63,7 @@ def reporting(received: Received) -> Iterator[Received]:
 
 def test_a_failure_is_reported_by_use_case_release_and_request_without_anybodys_data(reporting: Received) -> None:
     bind_request("c0ffee")
-    token = use_cases._current.set("publish_post")
+    token = current_use_case.set("publish_post")
     try:
         local = f"password {PASSWORD}"
         raise LookupError(REVEALING)
@@ -72,7 +71,7 @@ def test_a_failure_is_reported_by_use_case_release_and_request_without_anybodys_
         assert local
         sentry_sdk.capture_exception()
     finally:
-        use_cases._current.reset(token)
+        current_use_case.reset(token)
     sentry.flush()
     (event,) = reporting.events
     assert (event["transaction"], event["release"], event["environment"]) == ("publish_post", "1.2.3", "staging")

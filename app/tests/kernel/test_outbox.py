@@ -105,7 +105,7 @@ def test_what_could_not_be_sent_is_due_again_soon_and_counts_nothing() -> None:
 def test_taking_deletes_the_row_and_a_second_taker_finds_nothing() -> None:
     row = delivery(request_id="c0ffee")
     taken = deliveries.take(row.id)
-    assert taken == deliveries.Taken({"times": 1}, "c0ffee")
+    assert taken == deliveries.Taken({"times": 1}, "c0ffee", row.created_at)
     assert deliveries.take(row.id) is None
     assert not deliveries.count_begin(row.id)
 

@@ -176,18 +176,19 @@ def test_sentinels_that_hang_or_are_dead_are_passed_over_and_not_forgotten(group
     assert store("before")
     group.sentinels[0].kill()
     with hanging(group.sentinels[1].pid):
-        redis.client().connection_pool.disconnect()
+        redis.client().connection_pool.reset()
         assert store("found by the third")
     assert len(sentinels().sentinels) == 3
 
 
-def test_without_sentinels_what_is_connected_stays_so(group: SentinelGroup) -> None:
+def test_without_sentinels_the_master_stays_known_and_nobody_who_connects_waits_for_them(group: SentinelGroup) -> None:
     assert store("before")
     for each in group.sentinels:
         each.kill()
     time.sleep(sentinel.LOOK_S)
     assert store("after")
-    assert stored() == "after"
+    redis.client().connection_pool.disconnect()
+    assert stored() == "after", "by a new connection"
 
 
 def test_many_threads_that_look_for_the_master_at_once_forget_no_sentinel(group: SentinelGroup) -> None:
