@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from nexus.api import freshness
-from nexus.kernel import database, logging, metrics, use_cases, waiting
+from nexus.kernel import database, logging, metrics, traces, use_cases, waiting
 from nexus.kernel.errors import Malformed, PayloadTooLarge, UnsupportedMediaType
 
 BODY_MAX: Final = 65_536
@@ -133,8 +133,12 @@ class RequestMiddleware:
             return self.get_response(request)
         # First of all: the refusal of a host, too, tells its own id and not that of the thread's last request.
         logging.bind_request(read_request_id(request.headers.get("X-Request-ID", "")))
+        traces.bind(request.headers.get("traceparent", ""))
         request.get_host()  # refuses a host name that is not ours before anything reads it
-        door = door_of(request.path)
+        with traces.span("request", "server") as span:
+            return self._answer(request, door_of(request.path), span)
+
+    def _answer(self, request: HttpRequest, door: str, span: traces.Silent) -> HttpResponseBase:
         started = time.perf_counter()
         metrics.REQUESTS_IN_FLIGHT.labels(door).inc()
         status = 500
@@ -156,19 +160,22 @@ class RequestMiddleware:
         finally:
             metrics.REQUESTS_IN_FLIGHT.labels(door).dec()
             metrics.REQUESTS.labels(door, status).inc()
-            _log(request, door, status, time.perf_counter() - started)
+            _tell(request, door, status, time.perf_counter() - started, span)
         return response
 
 
-def _log(request: HttpRequest, door: str, status: int, seconds: float) -> None:
+def _tell(request: HttpRequest, door: str, status: int, seconds: float, span: traces.Silent) -> None:
     match = request.resolver_match
+    # The pattern, not the path: no ids, no keys, few values.
+    route = match.route if match else None
+    use_case: str | None = getattr(request, "use_case", None)
+    span.tell(use_case or "", door=door, method=request.method, route=route, use_case=use_case, status=status)
     logging.log.info(
         "request",
         door=door,
         method=request.method,
-        # The pattern, not the path: no ids, no keys, few values.
-        route=match.route if match else None,
-        use_case=getattr(request, "use_case", None),
+        route=route,
+        use_case=use_case,
         user_id=getattr(request, "user_id", None),
         status=status,
         ms=round(seconds * 1000, 1),

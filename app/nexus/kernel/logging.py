@@ -8,6 +8,8 @@ from typing import Any
 import orjson
 import structlog
 
+from nexus.kernel import traces
+
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 # Of kernel.use_cases, which knows what runs; here because everything that logs may not know that.
 current_use_case: ContextVar[str | None] = ContextVar("use_case", default=None)
@@ -31,7 +33,12 @@ def bind_request(value: str) -> None:
 
 
 def _add_context(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    for name, value in (("request_id", _request_id.get()), ("use_case", current_use_case.get())):
+    found = (
+        ("request_id", _request_id.get()),
+        ("trace_id", traces.trace_id()),
+        ("use_case", current_use_case.get()),
+    )
+    for name, value in found:
         if value:
             event.setdefault(name, value)
     return event

@@ -15,6 +15,11 @@ DOOR_SECONDS = Histogram(
     ["door", "outcome"],
     buckets=_DOOR_SECONDS,
 )
+SPANS = Counter(
+    "nexus_spans_total",
+    "Spans of traces, by outcome (sent; dropped: the collector was away, or too slow)",
+    ["outcome"],
+)
 METER_LINES_UNREAD = Counter("nexus_meter_lines_unread_total", "Lines of HAProxy's log that the meter does not know")
 CERTIFICATE_EXPIRES = Gauge(
     "nexus_certificate_expires_timestamp_seconds", "When the door's certificate ends", multiprocess_mode="mostrecent"

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
 
-from nexus.kernel import metrics, replicas, stale
+from nexus.kernel import metrics, replicas, stale, traces
 from nexus.kernel.errors import DomainError, EmailNotConfirmed
 from nexus.kernel.logging import current_use_case as _current
 from nexus.kernel.logging import log
@@ -89,7 +89,7 @@ def _declare(
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             if _current.get() is not None:
                 return function(*args, **kwargs)
-            with _counted(name, errors):
+            with traces.span(name, use_case=name, door=_door.get()), _counted(name, errors):
                 allow(cast("Viewer | None", kwargs.get("actor")))
                 if kind == "query":
                     return replicas.read(

@@ -3,10 +3,11 @@
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.deletion
-import nexus.kernel.clock
-import nexus.kernel.ids
 from django.conf import settings
 from django.db import migrations, models
+
+import nexus.kernel.clock
+import nexus.kernel.ids
 
 
 class Migration(migrations.Migration):

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.test import Client
-
 from nexus.domain.identity import logins
 from nexus.domain.users.models import User
 

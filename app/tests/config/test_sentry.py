@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import sentry_sdk
 from django.conf import settings
-
 from nexus.config import sentry
 from nexus.kernel.logging import bind_request, current_use_case
 

@@ -5,9 +5,8 @@ import os
 
 import pytest
 from django.db import transaction
-from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
-
 from nexus.kernel import caches, redis
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 pytestmark = pytest.mark.django_db
 

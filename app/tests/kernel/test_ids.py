@@ -4,7 +4,6 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
-
 from nexus.kernel import clock, ids
 
 

@@ -1,7 +1,6 @@
 """What happens when a transaction is over, however it ended."""
 
 import pytest
-
 from nexus.kernel import clock, database, idempotency
 from nexus.kernel.errors import NotFound
 from nexus.kernel.idempotency import Answer

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.role import APP
 from tests.stack.stack import PASSWORD, Stack
+
+from local.role import APP
 
 CONTRACTS = APP / "contracts"
 # schemathesis' own list, and what is refused for its size (413, 414, 431) or by If-Match (412). No 5xx.

@@ -6,21 +6,13 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from tests.stack.stack import PASSWORD, Stack
 
 from haproxy.tests.door import wait_until
-from tests.stack.stack import PASSWORD, Stack
 
 pytestmark = pytest.mark.xdist_group("stack")
 
 SCHEMA = json.loads((Path(__file__).resolve().parents[3] / "docs" / "guide" / "logs.schema.json").read_text())
-
-
-def lines(stack: Stack) -> list[str]:
-    roles = [*stack.webs, stack.live, stack.worker, *stack.relays, stack.meter]
-    texts = [role.log.read_text() for role in roles]
-    # HAProxy also tells on standard error how its servers are, which is no JSON.
-    door = [line for line in stack.door.log.read_text().splitlines() if line.startswith("{")]
-    return [line for text in texts for line in text.splitlines() if line] + door
 
 
 def test_every_line_is_as_promised_and_a_request_is_found_from_door_to_effect(stack: Stack) -> None:
@@ -32,11 +24,11 @@ def test_every_line_is_as_promised_and_a_request_is_found_from_door_to_effect(st
     request_id = headers["X-Request-ID"]
 
     def roles() -> set[str]:
-        return {json.loads(line)["role"] for line in lines(stack) if request_id in line}
+        return {json.loads(line)["role"] for line in stack.log_lines() if request_id in line}
 
     wait_until(lambda: roles() >= {"proxy", "web", "worker"}, "the request's lines")
     check = jsonschema.Draft202012Validator(SCHEMA)
-    found = lines(stack)
+    found = stack.log_lines()
     assert len(found) > 20
     for line in found:
         check.validate(json.loads(line))

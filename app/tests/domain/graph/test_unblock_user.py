@@ -1,7 +1,6 @@
 """unblock_user."""
 
 import pytest
-
 from nexus.domain.graph.errors import OwnAccount
 from nexus.domain.graph.models import Block, Follow
 from nexus.domain.graph.operations import unblock_user

@@ -2,7 +2,6 @@
 
 import pytest
 from django.core.management import CommandError, call_command
-
 from nexus.domain.users.models import User
 
 pytestmark = pytest.mark.django_db
