@@ -70,7 +70,7 @@ drill: .environment-lab ## Every promise of availability put to the proof; NAME=
 # ---- Shipping ----
 
 .PHONY: image sbom scan push kind kind-down e2e e2e-full compose-secrets deploy restore rotate
-image: ## The images nexus and nexus-postgres, by podman, docker or buildah; TAG=1.2.3
+image: ## The images nexus and nexus-postgres, by podman, docker or buildah; TAG=1.2.3, TRACES=on with OpenTelemetry
 	@exec local/image build
 
 sbom: ## What is inside of them, as CycloneDX, in local/state/sbom; TAG=1.2.3

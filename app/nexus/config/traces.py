@@ -1,5 +1,6 @@
 """Traces by OTLP to a collector, when there is an address of one; docs/guide/traces.md. Nobody waits for it."""
 
+import logging
 import queue
 import sys
 import threading
@@ -26,18 +27,20 @@ _sender: "Sender | None" = None
 
 
 def start(environment: Environment, role: str) -> None:
-    """Sends spans from here on. Without NEXUS_TRACES_ENDPOINT nothing of OpenTelemetry is even imported."""
+    """Sends spans from here on. Without NEXUS_TRACES_ENDPOINT neither SDK nor exporter is imported."""
     global _sender
     if not environment.traces_endpoint:
         return
     try:
         import opentelemetry.exporter.otlp.proto.http.trace_exporter
         import opentelemetry.sdk.trace  # noqa: F401 (both now, so that all processes of the role share them)
-    except ImportError as error:
+    except ImportError:
         sys.exit(
-            f"nexus: NEXUS_TRACES_ENDPOINT is set and {error.name} is not installed: pip install -r "
-            "requirements-traces.txt, build the image with --build-arg TRACES=on, or leave the variable empty."
+            "nexus: NEXUS_TRACES_ENDPOINT is set and its packages are not installed: pip install -r "
+            "requirements-traces.txt, build the image with TRACES=on, or leave the variable empty."
         )
+    # We say what fails ourselves; each of its lines would be an error in Sentry.
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     _sender = Sender(environment, role)
     traces.install(_sender.take, environment.traces_share)
 
@@ -106,11 +109,11 @@ class Sender:
         try:
             outcome = self._exporter.export([self._finished(span) for span in batch])
             is_sent = outcome is SpanExportResult.SUCCESS
-        except Exception as error:  # whatever it was: without this thread nothing would be sent any more
-            log.warning("traces_not_sent", error=type(error).__name__)
+        except Exception:  # without this thread nothing would be sent any more
             is_sent = False
         metrics.SPANS.labels("sent" if is_sent else "dropped").inc(len(batch))
         if not is_sent:
+            log.warning("spans_dropped", spans=len(batch))
             self._is_stopped.wait(_PAUSE_S)
 
     @cached_property

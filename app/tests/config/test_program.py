@@ -23,7 +23,7 @@ def run(*arguments: str, **environment: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("arguments", [(), ("proxy",), ("web", "live")])
 def test_a_wrong_role_is_answered_with_the_right_ones(arguments: tuple[str, ...]) -> None:
-    assert run(*arguments) == (1, "usage: python -m nexus.config web|live|worker|relay|migrate|fencer")
+    assert run(*arguments) == (1, "usage: python -m nexus.config web|live|worker|relay|migrate|fencer|meter")
 
 
 @pytest.mark.parametrize("role", ["web", "live", "worker", "relay", "migrate", "fencer"])
