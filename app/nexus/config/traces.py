@@ -27,7 +27,7 @@ _sender: "Sender | None" = None
 
 
 def start(environment: Environment, role: str) -> None:
-    """Sends spans from here on. Without NEXUS_TRACES_ENDPOINT neither SDK nor exporter is imported."""
+    """Sends spans from here on. Without NEXUS_TRACES_ENDPOINT nothing of it is even imported."""
     global _sender
     if not environment.traces_endpoint:
         return
