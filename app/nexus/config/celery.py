@@ -16,7 +16,7 @@ from nexus.config.environment import Environment
 from nexus.config.reactions import QUEUES, Reaction
 from nexus.config.schedule import every_reaction
 from nexus.config.state import show_life
-from nexus.kernel import clock, database, deliveries, logging, metrics, traces, use_cases
+from nexus.kernel import clock, database, deliveries, logging, metrics, privacy, traces, use_cases
 from nexus.kernel.errors import OutcomeUnknown
 
 # Below the outbox's lease of 30 s: a task is over, or killed, before its delivery is sent again.
@@ -142,7 +142,7 @@ def _fail(reaction: Reaction, delivery_id: int, error: Exception, *, is_counted:
             if not is_our_fault:
                 database.retrying(partial(deliveries.give_back, delivery_id, is_counted=is_counted))
                 return "given_back"
-            text = f"{type(error).__name__}: {error}"
+            text = f"{type(error).__name__}: {privacy.without_persons(str(error))}"
             is_buried = database.retrying(partial(deliveries.fail, delivery_id, text, is_counted=is_counted))
             return "buried" if is_buried else "failed"
     except (DatabaseError, InterfaceError) as second:

@@ -119,6 +119,9 @@ def _counted(name: str, declared: tuple[type[DomainError], ...]) -> Iterator[Non
         if is_strict and not isinstance(error, declared):
             raise RuntimeError(f"{name} does not declare the error {error.code}") from error
         raise
+    except Exception as error:
+        error.use_case = name  # type: ignore[attr-defined]  # for kernel.logging.use_case_of
+        raise
     finally:
         seconds, door = time.perf_counter() - started, _door.get()
         if seconds > SLOW_S:
