@@ -16,7 +16,7 @@ from local.server import Server
 from local.stack import WATCHERS, Stack
 from local.state import ROOT, State
 
-RULES: Final = ROOT / "monitoring" / "rules" / "nexus.yaml"
+RULES: Final = [ROOT / "monitoring" / "rules" / f"{name}.yaml" for name in ("objectives", "alerts")]
 ROUTES: Final = ROOT / "monitoring" / "alertmanager.yml"
 SCRAPED_EACH: Final = "5s"
 LOOK_S: Final = 0.5
@@ -61,7 +61,7 @@ def configuration(targets: Path, exporters: Mapping[str, str], alertmanager: str
     jobs += [{"job_name": name, "static_configs": [{"targets": [address]}]} for name, address in exporters.items()]
     return {
         "global": {"scrape_interval": SCRAPED_EACH, "evaluation_interval": SCRAPED_EACH},
-        "rule_files": [str(RULES)],
+        "rule_files": [str(path) for path in RULES],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
         "scrape_configs": jobs,
     }

@@ -40,7 +40,7 @@ def _absent(role: str, meaning: str) -> Alert:
         severity="page",
         summary=meaning,
         dashboard="overview",
-        labels={"job": "nexus", "role": role},
+        rule_labels={"role": role},  # absent() forgets them
         fires={f'up{{job="nexus",role="{role}",instance="a"}}': "1x20 0x60"},
         holds={
             f'up{{job="nexus",role="{role}",instance="a"}}': "0x80",
@@ -320,9 +320,8 @@ ALERTS: Final = (
         severity="ticket",
         summary="No backup has succeeded for 26 hours",
         dashboard="postgres",
-        at="27h",
-        fires={'kube_cronjob_status_last_successful_time{cronjob="nexus-data-backup-full"}': "0x6600"},
-        holds={'kube_cronjob_status_last_successful_time{cronjob="nexus-data-backup-full"}': "7200x6600"},
+        fires={'kube_cronjob_status_last_successful_time{cronjob="nexus-data-backup-full"}': "-93100x80"},
+        holds={'kube_cronjob_status_last_successful_time{cronjob="nexus-data-backup-full"}': "-92700x80"},
     ),
     # ---- Redis ----
     Alert(

@@ -1,5 +1,6 @@
 """What users may expect, as one table, and the rules that record it (the SRE workbook's chapter 5)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -22,7 +23,10 @@ DOORS: Final = {"rest": "REST", "graphql": "GraphQL", "sign_in": "sign-in", "liv
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """`target`: the share of events, over 30 days, that are good. `bad` and `valid` are counters, as selectors."""
+    """`target`: the share of events, over 30 days, that are good. `bad` and `valid` are counters, as selectors.
+
+    `proof`: series for promtool of which a quarter is bad.
+    """
 
     name: str
     kind: Kind
@@ -30,6 +34,7 @@ class Objective:
     meaning: str
     bad: str
     valid: str
+    proof: Mapping[str, str]
 
     @property
     def budget(self) -> float:
@@ -62,12 +67,17 @@ def _availability(door: str, target: float) -> Objective:
         f"{target:.1%} of the requests to {DOORS[door]} are answered without an error of ours",
         f"sum(rate({bad})) or vector(0)",
         f"sum(rate({valid}))",
+        {
+            f'nexus_door_duration_seconds_count{{door="{door}",outcome="{outcome}"}}': f"0+{each}x60"
+            for outcome, each in {"ok": 6, "error": 1, "shed": 1, "limited": 5, "left": 5}.items()
+        },
     )
 
 
 def _latency(door: str, seconds: str, target: float) -> Objective:
     of = f'nexus_door_duration_seconds_%s{{door="{door}",outcome="ok"%s}}[WINDOW]'
     count, quick = of % ("count", ""), of % ("bucket", f',le="{seconds}"')
+    series = 'nexus_door_duration_seconds_%s{door="%s",outcome="%s"%s}'
     return Objective(
         f"{door}-latency",
         "latency",
@@ -75,12 +85,18 @@ def _latency(door: str, seconds: str, target: float) -> Objective:
         f"{target:.1%} of the good answers of {DOORS[door]} take {float(seconds):g} s or less, queue included",
         f"sum(rate({count})) - sum(rate({quick}))",
         f"sum(rate({count}))",
+        {
+            series % ("count", door, "ok", ""): "0+4x60",
+            series % ("bucket", door, "ok", f',le="{seconds}"'): "0+3x60",
+            series % ("count", door, "error", ""): "0+9x60",
+        },
     )
 
 
 def _freshness(name: str, reactions: str, seconds: str, target: float, meaning: str) -> Objective:
     of = f'nexus_reaction_delay_seconds_%s{{reaction=~"{reactions}"%s}}[WINDOW]'
     count, quick = of % ("count", ""), of % ("bucket", f',le="{seconds}"')
+    series, one = 'nexus_reaction_delay_seconds_%s{reaction="%s"%s}', reactions.rpartition("|")[2]
     return Objective(
         f"{name}-freshness",
         "freshness",
@@ -88,6 +104,11 @@ def _freshness(name: str, reactions: str, seconds: str, target: float, meaning: 
         f"{target:.1%} of {meaning} within {float(seconds):g} s",
         f"sum(rate({count})) - sum(rate({quick}))",
         f"sum(rate({count}))",
+        {
+            series % ("count", one, ""): "0+4x60",
+            series % ("bucket", one, f',le="{seconds}"'): "0+3x60",
+            series % ("count", "mail_digest", ""): "0+9x60",
+        },
     )
 
 
