@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
-from nexus.kernel import database, redis, replicas, restraint, stale, use_cases
-from tests.standby import Replica, joined, streaming
 
 from local.postgres import Standby
+from nexus.kernel import database, redis, replicas, restraint, stale, use_cases
+from tests.standby import Replica, joined, streaming
 
 _atomic = database.atomic
 # This machine may stand still for a moment: no reason for a test to go on without Redis.

@@ -10,6 +10,7 @@ from allauth.account.models import EmailAddress
 from django.db.models import F
 from factory.declarations import LazyAttribute, LazyFunction, Sequence, SubFactory
 from factory.django import DjangoModelFactory
+
 from nexus.domain.graph.models import Block, Follow
 from nexus.domain.posts.models import Hashtag, Like, Post, PostHashtag
 from nexus.domain.users.models import User

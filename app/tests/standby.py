@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 import psycopg2
 from django.db import connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from local.ports import free_port
+from local.postgres import Postgres, Standby
 from nexus.config.settings import database
 from nexus.kernel import redis, replication, written
 from nexus.kernel.nodes import PRIMARY, REPLICA
 from nexus.kernel.parking import BREAKER
 from nexus.kernel.viewer import Viewer
-
-from local.ports import free_port
-from local.postgres import Postgres, Standby
 
 
 class Replica:

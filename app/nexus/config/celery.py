@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 from kombu import Queue
 
-from nexus.config import broker
+from nexus.config import broker, sentry
 from nexus.config import traces as config_traces
 from nexus.config.environment import Environment
 from nexus.config.reactions import QUEUES, Reaction
@@ -171,8 +171,9 @@ def _keep_our_logging(**_: Any) -> None:
 
 
 @signals.worker_process_shutdown.connect(weak=False)
-def _send_spans(**_: Any) -> None:
+def _send_what_waits(**_: Any) -> None:
     config_traces.stop()
+    sentry.flush()
 
 
 @signals.worker_process_init.connect(weak=False)

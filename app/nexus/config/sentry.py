@@ -1,7 +1,7 @@
 """Error reports to Sentry, when there is a DSN: what failed and where, never whose data it was."""
 
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from nexus.config.environment import Environment
 from nexus.kernel import logging, traces
@@ -10,14 +10,13 @@ from nexus.kernel.privacy import without_persons
 if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint
 
-HEADERS_KEPT: Final = frozenset({"accept", "content-length", "content-type", "host", "user-agent", "x-request-id"})
-
 
 def start(environment: Environment, role: str) -> None:
     """Reports from here on; nothing happens without NEXUS_SENTRY_DSN."""
     if not environment.sentry_dsn:
         return
     import sentry_sdk
+    from sentry_sdk.integrations.atexit import AtexitIntegration
     from sentry_sdk.integrations.logging import LoggingIntegration
 
     sentry_sdk.init(
@@ -31,7 +30,9 @@ def start(environment: Environment, role: str) -> None:
         max_breadcrumbs=20,
         shutdown_timeout=2,
         traces_sample_rate=0.0,
-        integrations=[LoggingIntegration(level=None)],
+        # What fails is logged: no library needs to be changed for that, and each change costs every request.
+        auto_enabling_integrations=False,
+        integrations=[LoggingIntegration(level=None), AtexitIntegration(callback=lambda pending, timeout: None)],
         before_send=_scrub,
     )
     sentry_sdk.set_tag("role", role)
@@ -46,7 +47,7 @@ def flush() -> None:
 
 
 def _scrub(event: "Event", hint: "Hint") -> "Event":
-    """Names the use-case; leaves out bodies, queries, cookies, users, and what looks like a person or a password."""
+    """Names the use-case; leaves out requests, users, and what looks like a person or a password."""
     line = _line_of(hint)
     if name := line.get("use_case") or logging.current_use_case.get():
         event["transaction"] = name
@@ -56,13 +57,7 @@ def _scrub(event: "Event", hint: "Hint") -> "Event":
     event.pop("user", None)
     event.pop("extra", None)
     event.pop("breadcrumbs", None)
-    request: dict[str, Any] = event.get("request") or {}
-    headers = request.get("headers") or {}
-    kept: dict[str, Any] = {
-        "method": request.get("method"),
-        "headers": {name: value for name, value in headers.items() if name.lower() in HEADERS_KEPT},
-    }
-    event["request"] = kept
+    event.pop("request", None)
     if "log_record" in hint:
         # Of a line only its name: its other values may be anything.
         name = line.get("event") or str(hint["log_record"].msg)

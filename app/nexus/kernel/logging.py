@@ -45,9 +45,9 @@ def _add_context(_logger: Any, _method: str, event: structlog.types.EventDict) -
     return event
 
 
-def use_case_of(error: BaseException) -> str | None:
-    """The use-case that failed with it, for whoever tells of it later."""
-    return getattr(error, "use_case", None)
+def failed_in(use_case: str, error: BaseException) -> None:
+    """Whoever tells of the error later, names what failed with it."""
+    error.use_case = use_case  # type: ignore[attr-defined]
 
 
 def _add_exception(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
@@ -60,7 +60,7 @@ def _add_exception(_logger: Any, _method: str, event: structlog.types.EventDict)
     error = told[1] if isinstance(told, tuple) else told
     if isinstance(error, BaseException):
         event["exc_info"], event["exception"] = error, privacy.traceback_of(error)
-        if name := use_case_of(error):
+        if name := getattr(error, "use_case", None):
             event.setdefault("use_case", name)
     return event
 
@@ -110,6 +110,7 @@ def configure(*, level: str, role: str) -> None:
             structlog.processors.JSONRenderer(serializer=_to_json),
         ],
     }
+    logging.captureWarnings(True)
     logging.config.dictConfig(
         {
             "version": 1,

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
 from nexus.kernel import metrics, replicas, stale, traces
 from nexus.kernel.errors import DomainError, EmailNotConfirmed
 from nexus.kernel.logging import current_use_case as _current
-from nexus.kernel.logging import log
+from nexus.kernel.logging import failed_in, log
 from nexus.kernel.viewer import Viewer
 
 P = ParamSpec("P")
@@ -120,7 +120,7 @@ def _counted(name: str, declared: tuple[type[DomainError], ...]) -> Iterator[Non
             raise RuntimeError(f"{name} does not declare the error {error.code}") from error
         raise
     except Exception as error:
-        error.use_case = name  # type: ignore[attr-defined]  # for kernel.logging.use_case_of
+        failed_in(name, error)
         raise
     finally:
         seconds, door = time.perf_counter() - started, _door.get()

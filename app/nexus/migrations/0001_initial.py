@@ -3,11 +3,10 @@
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.deletion
-from django.conf import settings
-from django.db import migrations, models
-
 import nexus.kernel.clock
 import nexus.kernel.ids
+from django.conf import settings
+from django.db import migrations, models
 
 
 class Migration(migrations.Migration):

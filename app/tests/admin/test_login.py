@@ -6,6 +6,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
+
 from nexus.kernel.errors import RateLimited
 from tests import factories as make
 

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
+
 from nexus.domain.posts.models import Post
 from nexus.domain.users.models import User
 from nexus.kernel.outbox import DeadLetter, Delivery, OutboxEvent

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.test import Client
+
 from nexus.domain.identity import logins
 from nexus.domain.users.models import User
 

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from django.test import Client
 from graphql import GraphQLNamedType, GraphQLObjectType, get_named_type, is_leaf_type
+
 from nexus.api.graphql.schema import CORE, USE_CASES
 from nexus.api.rendering import moment
 from nexus.api.rest.endpoints import Endpoint

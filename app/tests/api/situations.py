@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from allauth.account.models import EmailAddress
+
 from nexus.domain.graph.operations import follow_user
 from nexus.domain.identity import logins
 from nexus.domain.notifications import operations as notifications

@@ -6,6 +6,7 @@ import pytest
 from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+
 from nexus.api.freshness import COOKIE, STALE, WRITTEN
 from nexus.domain.identity import logins
 from nexus.domain.identity.models import Login

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 
 import pytest
+
 from nexus.domain.identity import logins
 from nexus.kernel.use_cases import REGISTRY
 from tests.api.doors import DOORS, FIELDS, ROUTES, Asked, Outcome

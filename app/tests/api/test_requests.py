@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from django.http import HttpRequest
 from django.test import RequestFactory
+
 from nexus.api.requests import is_client_there, time_for
 
 

@@ -10,6 +10,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.apps import apps
 from django.db import connection, models
+
 from nexus.kernel import clock, ids, redis
 from nexus.kernel.idempotency import IdempotencyKey
 

@@ -1,6 +1,7 @@
 """Events that tests publish, and the effects that their reactions have had."""
 
 from django.db import connection
+
 from nexus.kernel.outbox import OutboxEvent
 
 

@@ -15,6 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nexus.config.settings")
 django.setup()
 
 from django.db import connection  # noqa: E402
+
 from nexus.config import __main__ as program  # noqa: E402
 from nexus.config import reactions, schedule  # noqa: E402
 from nexus.kernel import deliveries, outbox  # noqa: E402

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
 from nexus.config.environment import BadEnvironment, Environment, load, variables
 from nexus.kernel import sentinel
 

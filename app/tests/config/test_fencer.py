@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
+
 from nexus.config.etcd import Etcd, EtcdAway
 from nexus.config.fencer import GONE_S, Fencer
-from prometheus_client import REGISTRY
 from tests.config.etcd_cluster import EtcdCluster, Node
 from tests.config.processes import Role, eventually
 

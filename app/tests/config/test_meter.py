@@ -3,9 +3,10 @@
 import json
 
 import pytest
+from prometheus_client import REGISTRY
+
 from nexus.config import meter
 from nexus.config.environment import BadEnvironment, load
-from prometheus_client import REGISTRY
 
 LINE = {
     "event": "request",

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from tests.config.processes import Role, eventually
 
 from local.ports import free_port
 from local.postgres import Postgres
+from tests.config.processes import Role, eventually
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from nexus.kernel.outbox import DeadLetter, Delivery, OutboxEvent
 from tests.config.effects import effects, publish
 from tests.config.processes import WITH_REACTIONS_OF_TESTS, Role, eventually

@@ -4,6 +4,7 @@ import inspect
 from dataclasses import dataclass, fields
 
 from django.conf import settings
+
 from nexus.config import celery
 from nexus.config.reactions import QUEUES, REACTIONS, Reaction, reaction_of
 from nexus.config.schedule import SCHEDULE, every_reaction

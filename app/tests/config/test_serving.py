@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from nexus.config.server import WholeAnswer
-from tests.config.processes import Role, eventually
 
 from local.ports import free_port
 from local.role import APP
+from nexus.config.server import WholeAnswer
+from tests.config.processes import Role, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

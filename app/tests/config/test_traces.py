@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from prometheus_client import REGISTRY
+
+from local.ports import free_port
 from nexus.config import traces as sending
 from nexus.kernel import traces
-from prometheus_client import REGISTRY
 from tests.collector import Collector, Silent
 from tests.config.processes import APP, eventually
 from tests.config.test_serving import INSTANCE, Replica
-
-from local.ports import free_port
 
 IMPORTED = """
 import sys
@@ -78,10 +78,11 @@ def test_nothing_that_sends_is_imported_without_a_collector() -> None:
 
 
 def test_a_collector_without_the_packages_ends_the_start_with_a_sentence() -> None:
-    assert run(WITHOUT_PACKAGES, NEXUS_TRACES_ENDPOINT="http://127.0.0.1:4318") == (
-        1,
-        "nexus: NEXUS_TRACES_ENDPOINT is set and its packages are not installed: pip install -r requirements-traces.txt, "
-        "build the image with TRACES=on, or leave the variable empty.",
+    status, said = run(WITHOUT_PACKAGES, NEXUS_TRACES_ENDPOINT="http://127.0.0.1:4318")
+    assert status == 1
+    assert said == (
+        "nexus: NEXUS_TRACES_ENDPOINT is set and its packages are not installed: pip install -r "
+        "requirements-traces.txt, build the image with TRACES=on, or leave the variable empty."
     )
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import redis
 from django.db import connection
+
+from local.ports import free_port
+from local.redis import Redis
 from nexus.kernel import outbox
 from nexus.kernel.outbox import DeadLetter, Delivery, OutboxEvent
 from tests.config.effects import effects, publish
 from tests.config.processes import WITH_REACTIONS_OF_TESTS, Role, eventually
-
-from local.ports import free_port
-from local.redis import Redis
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("effects_of_tests")]
 

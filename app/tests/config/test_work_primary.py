@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+
+from local.ports import free_port
+from local.redis import Redis
 from nexus.kernel.outbox import DeadLetter
 from tests.config.effects import effects, publish
 from tests.config.processes import WITH_REACTIONS_OF_TESTS, Role, database_url, eventually
 from tests.kernel.road import Road
-
-from local.ports import free_port
-from local.redis import Redis
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("effects_of_tests")]
 

@@ -7,11 +7,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from local.sentinel import MASTER, Node, SentinelGroup
 from nexus.kernel.outbox import DeadLetter, Delivery, OutboxEvent
 from tests.config.effects import effects, publish
 from tests.config.processes import WITH_REACTIONS_OF_TESTS, Role, eventually
-
-from local.sentinel import MASTER, Node, SentinelGroup
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("effects_of_tests")]
 

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+
 from nexus.domain.graph.errors import UserIsBlocked
 from nexus.domain.graph.operations import block_user, follow_user, unblock_user, unfollow_user
 from nexus.domain.posts.models import Post

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from nexus.api.rest.contract import PATH as OPENAPI
 from nexus.api.rest.endpoints import Endpoint
 from nexus.api.rest.urls import urlpatterns

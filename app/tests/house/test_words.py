@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from nexus.config.environment import variables
 
 ROOT = Path(__file__).resolve().parents[3]

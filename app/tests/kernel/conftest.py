@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 from django.db import connection
-from nexus.kernel.parking import BREAKER
-from tests.kernel.road import Road
 
 from local.ports import free_port
 from local.postgres import Postgres, Standby
+from nexus.kernel.parking import BREAKER
+from tests.kernel.road import Road
 
 
 class Node:

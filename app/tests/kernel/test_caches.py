@@ -5,8 +5,9 @@ import os
 
 import pytest
 from django.db import transaction
-from nexus.kernel import caches, redis
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+
+from nexus.kernel import caches, redis
 
 pytestmark = pytest.mark.django_db
 

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 
 import pytest
 from django.db import DataError, OperationalError, connection, transaction
+from prometheus_client import REGISTRY
+
 from nexus.kernel import database
 from nexus.kernel.errors import IdempotencyAnswerExpired, OutcomeUnknown
 from nexus.kernel.idempotency import Answer, once
 from nexus.kernel.postgres.base import Unconfirmed
-from prometheus_client import REGISTRY
 from tests.kernel.conftest import Node
 from tests.kernel.road import Road
 from tests.kernel.test_idempotency import effect, key, render

@@ -4,6 +4,7 @@ import time
 
 import pytest
 from django.db import OperationalError, connection
+
 from nexus.kernel import database
 from nexus.kernel.errors import Unavailable
 

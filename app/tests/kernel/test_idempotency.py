@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection
+
 from nexus.kernel import clock, database
 from nexus.kernel.errors import (
     IdempotencyAnswerExpired,

@@ -1,6 +1,7 @@
 """What happens when a transaction is over, however it ended."""
 
 import pytest
+
 from nexus.kernel import clock, database, idempotency
 from nexus.kernel.errors import NotFound
 from nexus.kernel.idempotency import Answer

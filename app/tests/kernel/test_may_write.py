@@ -1,6 +1,7 @@
 """Who may not write is refused by every operation that is not meant for such a one."""
 
 import pytest
+
 from nexus.domain.posts.operations import publish_post
 from nexus.domain.users.operations import update_profile
 from nexus.domain.users.queries import me

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+
 from nexus.kernel import clock, deliveries, logging, metrics, outbox
 from nexus.kernel.deliveries import Job
 from nexus.kernel.outbox import EVENTS, DeadLetter, Delivery, Event, OutboxEvent, ScheduledRun

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from nexus.kernel.errors import InvalidCursor, InvalidInput
 from nexus.kernel.pages import Cursor, Page, PageRequest, decode_cursor, encode_cursor, page_of
 

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 from django.db import OperationalError, connection, connections
+
+from haproxy.tests.door import wait_until
+from local.ports import free_port
+from local.postgres import Standby
 from nexus.kernel import clock, database, waiting
 from nexus.kernel.errors import OutcomeUnknown, Unavailable
 from nexus.kernel.idempotency import Answer, once
@@ -19,10 +23,6 @@ from nexus.kernel.postgres.base import DatabaseWrapper, WrongNode
 from tests.kernel.conftest import Node
 from tests.kernel.road import Road
 from tests.kernel.test_idempotency import effect, key, render
-
-from haproxy.tests.door import wait_until
-from local.ports import free_port
-from local.postgres import Standby
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.test import override_settings
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.sentinel import Sentinel, SentinelConnectionPool
+
+from local.sentinel import MASTER, Node, SentinelGroup
 from nexus.api import limits
 from nexus.api.live.hub import Hub
 from nexus.config.settings import caches
 from nexus.kernel import redis, sentinel
 from nexus.kernel.viewer import ANONYMOUS
-from redis import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.sentinel import Sentinel, SentinelConnectionPool
 from tests.config.processes import eventually
-
-from local.sentinel import MASTER, Node, SentinelGroup
 
 Heal = Callable[[], None]
 Fault = Callable[[SentinelGroup], Heal]

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 from django.db import OperationalError, connections
 from django.db.models import F
+
 from nexus.domain.identity import logins
 from nexus.domain.identity.models import Login
 from nexus.domain.identity.operations import log_out

@@ -1,6 +1,7 @@
 """The addresses of Redis behind Sentinels."""
 
 import pytest
+
 from nexus.kernel.sentinel import Group, with_database
 
 EVERYTHING = "redis+sentinel://us%40er:p%2Fa%2Cs%3Bs@one:1,[fd00::2]:2,three/Main/7?sentinel_password=w%26atch"

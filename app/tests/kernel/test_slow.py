@@ -3,6 +3,7 @@
 import pytest
 import structlog
 from django.db import connection
+
 from nexus.domain.users.models import User
 from nexus.kernel import logging, use_cases
 from nexus.kernel.postgres import base

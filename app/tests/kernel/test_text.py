@@ -6,6 +6,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from nexus.kernel.errors import FieldError
 from nexus.kernel.text import clean_text
 

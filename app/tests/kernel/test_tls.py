@@ -7,13 +7,13 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from nexus.config.settings import database
-from nexus.kernel import waiting
-from nexus.kernel.postgres.base import DatabaseWrapper
 
 from local.certificates import Authority
 from local.ports import free_port
 from local.postgres import Postgres
+from nexus.config.settings import database
+from nexus.kernel import waiting
+from nexus.kernel.postgres.base import DatabaseWrapper
 
 
 @pytest.fixture(scope="module")

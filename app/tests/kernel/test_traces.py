@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextvars import copy_context
 
 import pytest
+
 from nexus.kernel import traces
 from nexus.kernel.errors import NotFound
 from nexus.kernel.traces import Place, Span

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from django.db import Error, OperationalError, connection, transaction
+
 from nexus.kernel import database, waiting
 from nexus.kernel.errors import OutcomeUnknown, Unavailable
 from nexus.kernel.outbox import DeadLetter

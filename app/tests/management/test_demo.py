@@ -11,6 +11,8 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db.models import F
+from pytest_django import DjangoDbBlocker
+
 from nexus.domain.graph.models import Follow
 from nexus.domain.identity.operations import log_in
 from nexus.domain.notifications.queries import notifications, unread_count
@@ -22,7 +24,6 @@ from nexus.kernel.ids import made_at
 from nexus.kernel.outbox import OutboxEvent
 from nexus.kernel.pages import PageRequest
 from nexus.kernel.viewer import ANONYMOUS
-from pytest_django import DjangoDbBlocker
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db

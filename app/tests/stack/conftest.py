@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.collector import Collector
 from tests.sentry_server import Received
 from tests.stack.stack import Stack

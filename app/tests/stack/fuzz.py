@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.stack.stack import PASSWORD, Stack
-
 from local.role import APP
+from tests.stack.stack import PASSWORD, Stack
 
 CONTRACTS = APP / "contracts"
 # schemathesis' own list, and what is refused for its size (413, 414, 431) or by If-Match (412). No 5xx.

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
+
+from haproxy.tests.door import wait_until
 from tests.stack.fuzz import CONTRACTS, Result, fuzz_graphql, fuzz_rest
 from tests.stack.raw import request, send
 from tests.stack.stack import Person, Stack
-
-from haproxy.tests.door import wait_until
 
 pytestmark = pytest.mark.xdist_group("stack")
 

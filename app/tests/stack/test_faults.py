@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from nexus.config import metrics
-from tests.stack.stack import Mix, Stack
 
 from haproxy.tests.door import wait_until
 from haproxy.tests.load import Load, Report
 from local.role import Role
+from nexus.config import metrics
+from tests.stack.stack import Mix, Stack
 
 pytestmark = pytest.mark.xdist_group("stack")
 

@@ -10,10 +10,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.stack.sse import Event, Live, Refused
-from tests.stack.stack import Person, Stack
 
 from haproxy.tests.door import wait_until
+from tests.stack.sse import Event, Live, Refused
+from tests.stack.stack import Person, Stack
 
 pytestmark = pytest.mark.xdist_group("stack")
 

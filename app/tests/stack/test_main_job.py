@@ -5,9 +5,9 @@ import uuid
 from typing import Any
 
 import pytest
-from tests.stack.stack import Person, Stack
 
 from haproxy.tests.door import wait_until
+from tests.stack.stack import Person, Stack
 
 pytestmark = pytest.mark.xdist_group("stack")
 

@@ -6,11 +6,11 @@ import urllib.request
 import uuid
 
 import pytest
-from tests.stack.stack import PASSWORD, Stack
 
 from haproxy.tests.door import wait_until
 from local.role import Role
 from monitoring.known import FOREIGN
+from tests.stack.stack import PASSWORD, Stack
 
 pytestmark = pytest.mark.xdist_group("stack")
 

@@ -10,8 +10,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from tests.stack.sse import Live
-from tests.stack.stack import PASSWORD, Stack
 
 from haproxy.tests.door import wait_until
 from local.failure import Failure
@@ -19,6 +17,8 @@ from local.ports import free_port
 from local.prometheus import Watcher, configuration
 from local.role import Role
 from monitoring.panels import DASHBOARDS
+from tests.stack.sse import Live
+from tests.stack.stack import PASSWORD, Stack
 
 pytestmark = pytest.mark.xdist_group("stack")
 

@@ -89,7 +89,7 @@ def test_every_role_tells_what_failed_at_whose_request_and_nobodys_data(
     assert refused.value.status == 500
     request_id = refused.value.problem["trace_id"]
     event = told(sentry, "live", lambda event: event["tags"].get("request_id") == request_id)
-    assert place_of(event) == ("/api/v1/live", request_id, "development", "test")
+    assert place_of(event) == ("open_stream", request_id, "development", "test")
 
     died = f"died-{secrets.token_hex(6)}"
     _do(

@@ -5,11 +5,11 @@ import secrets
 import uuid
 
 import pytest
+
+from haproxy.tests.door import wait_until
 from tests.collector import Collector, Received
 from tests.stack.sse import Live
 from tests.stack.stack import PASSWORD, Stack
-
-from haproxy.tests.door import wait_until
 
 pytestmark = pytest.mark.xdist_group("stack")
 

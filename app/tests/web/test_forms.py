@@ -6,6 +6,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.test import Client
+
 from nexus.domain.identity import addresses
 from nexus.domain.users.models import User
 from nexus.kernel.outbox import OutboxEvent

@@ -2,12 +2,13 @@
 
 import pytest
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
 from nexus.domain.instance import queries
 from nexus.domain.instance.shapes import Statistics
 from nexus.kernel import caches
 from nexus.kernel.clock import now
 from nexus.kernel.errors import REGISTRY
-from pytest_django import DjangoAssertNumQueries
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db(transaction=True)

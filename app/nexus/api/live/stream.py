@@ -65,6 +65,7 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
         with traces.span("open_stream", "server", door="live"):
             opening = await _open(request)
     except Exception as error:
+        logging.failed_in("open_stream", error)
         refusal = as_domain_error(error)
         metrics.REQUESTS.labels("live", refusal.status).inc()
         response = problem_response(refusal, request)

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+
 from nexus.domain.users.models import User
 from tests import factories as make
 from tests.api.calling import ask, bearer, codes

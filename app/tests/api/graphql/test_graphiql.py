@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client
+
 from nexus.api.graphql import graphiql
 from tests.api.calling import GRAPHQL
 from tests.api.graphql.switches import switched

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+
 from nexus.api.graphql.documents import hash_of, trusted
 from tests import factories as make
 from tests.api.calling import GRAPHQL, bearer, codes, post, send

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+
 from nexus.api.graphql import limits
 from nexus.api.graphql.documents import read
 from nexus.api.graphql.schema import CORE

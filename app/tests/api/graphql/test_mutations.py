@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, OperationalError, connection
+
 from nexus.domain.posts.models import Post
 from nexus.domain.users import queries as users
 from nexus.kernel import database, logging

@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 
 from asgiref.testing import ApplicationCommunicator
 from django.db import connections
+
 from nexus.api.live import reader
 from nexus.api.live.handler import StreamHandler
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
-from nexus.api.live import hub
-from nexus.api.live.hub import Hub
 from redis import Redis as Client
 
 from local.ports import free_port
 from local.redis import Redis
+from nexus.api.live import hub
+from nexus.api.live.hub import Hub
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 from django.db import DatabaseError, connection
+
 from nexus.api.live.reader import Reader
 from nexus.domain.notifications.operations import notify_user_followed
 from nexus.kernel import live

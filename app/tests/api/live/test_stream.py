@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+
 from nexus.api import health
 from nexus.api.live import reader, stream
 from nexus.domain.graph.operations import block_user, follow_user, unfollow_user

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client, override_settings
+
 from nexus.api import limits
 from nexus.domain.posts.models import Post
 from nexus.domain.users.models import User

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client, override_settings
+
 from nexus.domain.posts.models import Post
 from nexus.domain.users.models import User
 from nexus.kernel.idempotency import IdempotencyKey

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from django.test import Client
+
 from nexus.domain.identity.models import Login, RefreshToken
 from nexus.domain.users.models import User
 from tests import factories as make

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+
 from nexus.domain.users.models import User
 from tests.api.calling import bearer
 from tests.factories import block, follow, user

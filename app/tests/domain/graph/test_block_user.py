@@ -4,6 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
+from pytest_django import DjangoAssertNumQueries
+
 from nexus.domain.graph.errors import OwnAccount, UserIsBlocked
 from nexus.domain.graph.models import Block, Follow
 from nexus.domain.graph.operations import block_user, follow_user
@@ -15,7 +17,6 @@ from nexus.kernel.errors import NotAuthenticated, NotFound
 from nexus.kernel.outbox import OutboxEvent
 from nexus.kernel.pages import PageRequest
 from nexus.kernel.viewer import ANONYMOUS
-from pytest_django import DjangoAssertNumQueries
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db

@@ -4,6 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
+from pytest_django import DjangoAssertNumQueries
+
 from nexus.domain.graph.errors import OwnAccount, UserIsBlocked
 from nexus.domain.graph.models import Follow
 from nexus.domain.graph.operations import follow_user, unfollow_user
@@ -12,7 +14,6 @@ from nexus.domain.users.shapes import Relationship
 from nexus.kernel.errors import NotAuthenticated, NotFound
 from nexus.kernel.outbox import OutboxEvent
 from nexus.kernel.viewer import ANONYMOUS, Viewer
-from pytest_django import DjangoAssertNumQueries
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db

@@ -1,13 +1,14 @@
 """followers."""
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
+
 from nexus.domain.graph.queries import followers, followers_of_many
 from nexus.domain.users.models import User
 from nexus.domain.users.shapes import Relationship
 from nexus.kernel.errors import InvalidCursor, NotFound
 from nexus.kernel.pages import Page, PageRequest
 from nexus.kernel.viewer import ANONYMOUS
-from pytest_django import DjangoAssertNumQueries
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db

@@ -1,12 +1,13 @@
 """following."""
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
+
 from nexus.domain.graph.queries import following, following_of_many
 from nexus.domain.users.shapes import Relationship
 from nexus.kernel.errors import NotFound
 from nexus.kernel.pages import Page, PageRequest
 from nexus.kernel.viewer import ANONYMOUS
-from pytest_django import DjangoAssertNumQueries
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db

@@ -1,6 +1,7 @@
 """unblock_user."""
 
 import pytest
+
 from nexus.domain.graph.errors import OwnAccount
 from nexus.domain.graph.models import Block, Follow
 from nexus.domain.graph.operations import unblock_user

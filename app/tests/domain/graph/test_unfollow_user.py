@@ -1,6 +1,8 @@
 """unfollow_user."""
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
+
 from nexus.domain.graph.errors import OwnAccount
 from nexus.domain.graph.models import Follow
 from nexus.domain.graph.operations import unfollow_user
@@ -8,7 +10,6 @@ from nexus.domain.users.shapes import Relationship
 from nexus.kernel.errors import NotAuthenticated, NotFound
 from nexus.kernel.outbox import OutboxEvent
 from nexus.kernel.viewer import ANONYMOUS
-from pytest_django import DjangoAssertNumQueries
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from django.core.mail import EmailMessage
+
 from nexus.domain.identity import reactions
 from nexus.domain.users.models import User
 from nexus.kernel.outbox import OutboxEvent

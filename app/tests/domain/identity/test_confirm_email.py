@@ -9,6 +9,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.db import connection
 from django.test.utils import override_settings
+
 from nexus.domain.identity.errors import InvalidKey
 from nexus.domain.identity.operations import confirm_email
 from nexus.domain.users.models import User

@@ -6,6 +6,7 @@ import pytest
 from argon2 import PasswordHasher
 from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
+
 from nexus.domain.identity import passwords
 from nexus.domain.identity.errors import InvalidCredentials
 from nexus.domain.identity.models import Login

@@ -1,6 +1,7 @@
 """log_out."""
 
 import pytest
+
 from nexus.domain.identity import logins
 from nexus.domain.identity.models import Login
 from nexus.domain.identity.operations import log_out

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.contrib.auth.hashers import check_password, identify_hasher, make_password
+
 from nexus.domain.identity.passwords import Bounded, hashing
 from nexus.kernel.errors import Unavailable
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+
 from nexus.domain.identity import logins
 from nexus.domain.identity.models import Login, RefreshToken
 from nexus.domain.identity.operations import refresh_tokens

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.db.models import F
+
 from nexus.domain.identity import logins, tokens
 from nexus.domain.identity.errors import InvalidRefreshToken
 from nexus.domain.identity.models import Login, RefreshToken

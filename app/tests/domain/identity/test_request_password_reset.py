@@ -4,6 +4,7 @@ import pytest
 from django.core.mail import EmailMessage
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+
 from nexus.domain.identity import reactions
 from nexus.domain.identity.operations import request_password_reset
 from nexus.kernel.errors import InvalidInput

@@ -4,6 +4,7 @@ import pytest
 from django.core.mail import EmailMessage
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+
 from nexus.domain.identity import reactions
 from nexus.domain.identity.operations import confirm_email, resend_confirmation
 from nexus.kernel.errors import InvalidInput

@@ -9,6 +9,7 @@ from allauth.account.forms import EmailAwarePasswordResetTokenGenerator
 from allauth.account.models import EmailAddress
 from django.db import connection, transaction
 from django.utils.http import int_to_base36
+
 from nexus.domain.identity import logins
 from nexus.domain.identity.errors import InvalidCredentials, InvalidKey, InvalidRefreshToken
 from nexus.domain.identity.models import Login

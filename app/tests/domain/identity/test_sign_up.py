@@ -8,6 +8,7 @@ from allauth.account.models import EmailAddress
 from django.core.mail import EmailMessage
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+
 from nexus.domain.identity import reactions
 from nexus.domain.identity.errors import HandleTaken
 from nexus.domain.identity.models import Login, RefreshToken

@@ -12,6 +12,7 @@ import pytest
 from django.conf import LazySettings, settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+
 from nexus.domain.identity import logins, tokens
 from nexus.domain.identity.models import Login
 from nexus.domain.identity.queries import viewer_of

@@ -1,6 +1,7 @@
 """Marking notifications as read."""
 
 import pytest
+
 from nexus.domain.notifications import operations
 from nexus.domain.notifications.operations import mark_notifications_read
 from nexus.domain.notifications.queries import notifications

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 from django.db import connection
+
 from nexus.domain.graph.operations import block_user, unfollow_user
 from nexus.domain.notifications import operations
 from nexus.domain.notifications.models import NotificationActor

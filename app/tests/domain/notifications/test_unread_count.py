@@ -1,6 +1,7 @@
 """How many notifications are unread."""
 
 import pytest
+
 from nexus.domain.graph.operations import block_user
 from nexus.domain.notifications import operations
 from nexus.domain.notifications.queries import unread_count

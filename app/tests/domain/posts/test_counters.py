@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
+
 from nexus.domain.posts.models import OPEN, Like, Post, PostHashtag, Visibility
 from nexus.domain.posts.operations import delete_post, edit_post, like_post, publish_post, unlike_post
 from nexus.domain.users.models import User

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
+from pytest_django import DjangoAssertNumQueries
+
 from nexus.domain.posts.models import Like, Post, PostHashtag
 from nexus.domain.posts.operations import delete_post, publish_post
 from nexus.domain.posts.queries import post, thread
@@ -13,7 +15,6 @@ from nexus.kernel.errors import Forbidden, NotAuthenticated, NotFound
 from nexus.kernel.outbox import OutboxEvent
 from nexus.kernel.pages import PageRequest
 from nexus.kernel.viewer import ANONYMOUS, Role
-from pytest_django import DjangoAssertNumQueries
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from pytest_django import DjangoAssertNumQueries
+
 from nexus.domain.posts.models import Hashtag, Post, PostHashtag
 from nexus.domain.posts.operations import edit_post
 from nexus.domain.posts.queries import post
@@ -13,7 +15,6 @@ from nexus.domain.posts.shapes import Mention, PostFlags
 from nexus.kernel.errors import Forbidden, InvalidInput, NotAuthenticated, NotFound, PreconditionFailed
 from nexus.kernel.outbox import OutboxEvent
 from nexus.kernel.viewer import ANONYMOUS
-from pytest_django import DjangoAssertNumQueries
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
+from pytest_django import DjangoAssertNumQueries
+
 from nexus.domain.posts.models import Like, Post
 from nexus.domain.posts.operations import like_post, unlike_post
 from nexus.domain.posts.queries import post
@@ -12,7 +14,6 @@ from nexus.domain.posts.shapes import PostFlags
 from nexus.kernel.errors import NotAuthenticated, NotFound
 from nexus.kernel.outbox import OutboxEvent
 from nexus.kernel.viewer import ANONYMOUS, Viewer
-from pytest_django import DjangoAssertNumQueries
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db

@@ -1,12 +1,13 @@
 """likers."""
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
+
 from nexus.domain.posts.queries import likers, likers_of_many
 from nexus.domain.users.shapes import Relationship
 from nexus.kernel.errors import InvalidCursor, NotFound
 from nexus.kernel.pages import PageRequest
 from nexus.kernel.viewer import ANONYMOUS
-from pytest_django import DjangoAssertNumQueries
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db

@@ -5,6 +5,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from nexus.domain.posts.parsing import hashtag_key, parse
 from nexus.kernel.errors import FieldError
 

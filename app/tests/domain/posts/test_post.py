@@ -3,13 +3,14 @@
 from datetime import UTC, datetime
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
+
 from nexus.domain.posts.models import Post, Visibility
 from nexus.domain.posts.queries import post, visible_posts
 from nexus.domain.posts.shapes import Mention, PostFlags
 from nexus.domain.users.shapes import Relationship
 from nexus.kernel.errors import NotFound
 from nexus.kernel.viewer import ANONYMOUS, Viewer
-from pytest_django import DjangoAssertNumQueries
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db

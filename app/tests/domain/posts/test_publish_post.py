@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from pytest_django import DjangoAssertNumQueries
+
 from nexus.domain.posts.models import Hashtag, Post, PostHashtag, Visibility
 from nexus.domain.posts.operations import publish_post
 from nexus.domain.posts.queries import post
@@ -14,7 +16,6 @@ from nexus.domain.users.models import User
 from nexus.kernel.errors import InvalidInput, NotAuthenticated, NotFound
 from nexus.kernel.outbox import OutboxEvent
 from nexus.kernel.viewer import ANONYMOUS
-from pytest_django import DjangoAssertNumQueries
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
+
 from nexus.domain.posts.models import Post
 from nexus.domain.posts.queries import comments_of_many, thread
 from nexus.domain.posts.shapes import PostFlags, PostShape, ThreadShape
@@ -10,7 +12,6 @@ from nexus.kernel.errors import InvalidCursor, NotFound
 from nexus.kernel.ids import made_at
 from nexus.kernel.pages import PageRequest
 from nexus.kernel.viewer import ANONYMOUS, Viewer
-from pytest_django import DjangoAssertNumQueries
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db

@@ -1,6 +1,8 @@
 """unlike_post."""
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
+
 from nexus.domain.posts.models import Like, Post
 from nexus.domain.posts.operations import unlike_post
 from nexus.domain.posts.queries import post
@@ -8,7 +10,6 @@ from nexus.domain.posts.shapes import PostFlags
 from nexus.kernel.errors import NotAuthenticated, NotFound
 from nexus.kernel.outbox import OutboxEvent
 from nexus.kernel.viewer import ANONYMOUS
-from pytest_django import DjangoAssertNumQueries
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db

@@ -4,10 +4,10 @@ import dataclasses
 from collections.abc import Callable
 
 import pytest
-from nexus.kernel import redis
 from pytest_django import Settings
 
 from local.ports import free_port
+from nexus.kernel import redis
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from django.db.models import F
+
 from nexus.domain.timelines.feeds import Feed
 from nexus.domain.timelines.queries import home_timeline
 from nexus.domain.timelines.shapes import TimelineItem

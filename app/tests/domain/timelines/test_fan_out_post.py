@@ -4,14 +4,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
+from redis.exceptions import RedisError
+
 from nexus.domain.graph.models import Follow
 from nexus.domain.timelines import operations
 from nexus.domain.timelines.operations import fan_out_post
 from nexus.domain.users.models import User
 from nexus.kernel import clock, ids, redis
 from nexus.kernel.outbox import OutboxEvent
-from pytest_django import DjangoAssertNumQueries
-from redis.exceptions import RedisError
 from tests import factories as make
 from tests.domain.timelines.reading import feed_of, home, indexed
 

@@ -1,6 +1,7 @@
 """The index of home timelines: whatever happens to Redis, a reader sees what Postgres has."""
 
 import pytest
+
 from nexus.domain.posts.models import Post
 from nexus.domain.timelines import feeds, skeletons
 from nexus.domain.timelines.operations import fan_out_post

@@ -1,12 +1,13 @@
 """hashtag_timeline."""
 
 import pytest
+from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
+
 from nexus.domain.posts.operations import delete_post, publish_post
 from nexus.domain.timelines.queries import hashtag_timeline
 from nexus.kernel.errors import InvalidCursor, InvalidInput
 from nexus.kernel.pages import PageRequest
 from nexus.kernel.viewer import ANONYMOUS, Viewer
-from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 from tests import factories as make
 from tests.domain.timelines.reading import flat, ids, walk
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
+
 from nexus.domain.graph.models import Follow
 from nexus.domain.graph.operations import block_user, follow_user, unfollow_user
 from nexus.domain.posts.models import Post
@@ -15,7 +17,6 @@ from nexus.kernel import redis
 from nexus.kernel.errors import InvalidCursor, NotAuthenticated
 from nexus.kernel.pages import PageRequest
 from nexus.kernel.viewer import ANONYMOUS
-from pytest_django import DjangoAssertNumQueries
 from tests import factories as make
 from tests.domain.timelines.reading import flat, home, home_of, ids, indexed, walk
 

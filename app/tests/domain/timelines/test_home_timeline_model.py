@@ -6,6 +6,7 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from nexus.domain.graph.models import Block, Follow
 from nexus.domain.graph.operations import block_user, follow_user, unfollow_user
 from nexus.domain.posts.models import Post

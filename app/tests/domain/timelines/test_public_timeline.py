@@ -1,6 +1,8 @@
 """public_timeline."""
 
 import pytest
+from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
+
 from nexus.domain.posts.models import Post
 from nexus.domain.posts.operations import delete_post, edit_post, publish_post
 from nexus.domain.timelines.queries import public_timeline
@@ -9,7 +11,6 @@ from nexus.domain.users.models import User
 from nexus.kernel.errors import InvalidCursor
 from nexus.kernel.pages import Page, PageRequest
 from nexus.kernel.viewer import ANONYMOUS, Viewer
-from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 from tests import factories as make
 from tests.domain.timelines.reading import flat, ids, walk
 

@@ -1,12 +1,13 @@
 """user_timeline, and user_timelines_of_many."""
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
+
 from nexus.domain.timelines.queries import user_timeline, user_timelines_of_many
 from nexus.domain.users.models import User
 from nexus.kernel.errors import InvalidCursor, NotFound
 from nexus.kernel.pages import PageRequest
 from nexus.kernel.viewer import ANONYMOUS, Viewer
-from pytest_django import DjangoAssertNumQueries
 from tests import factories as make
 from tests.domain.timelines.reading import flat, ids, walk
 

@@ -2,6 +2,7 @@
 
 import pytest
 from django.core.management import CommandError, call_command
+
 from nexus.domain.users.models import User
 
 pytestmark = pytest.mark.django_db

@@ -1,6 +1,7 @@
 """deactivate_user."""
 
 import pytest
+
 from nexus.domain.users.operations import deactivate_user
 from nexus.domain.users.queries import profile
 from nexus.kernel.errors import Forbidden, NotAuthenticated, NotFound

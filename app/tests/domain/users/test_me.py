@@ -1,11 +1,12 @@
 """me."""
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
+
 from nexus.domain.users.queries import me
 from nexus.domain.users.shapes import UserShape
 from nexus.kernel.errors import NotAuthenticated
 from nexus.kernel.viewer import ANONYMOUS, Viewer
-from pytest_django import DjangoAssertNumQueries
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
+
 from nexus.domain.graph.operations import block_user, follow_user, unfollow_user
 from nexus.domain.users.models import User
 from nexus.domain.users.operations import deactivate_user, reactivate_user, update_profile
@@ -10,7 +12,6 @@ from nexus.domain.users.queries import profile, profiles
 from nexus.domain.users.shapes import Relationship
 from nexus.kernel.errors import NotFound
 from nexus.kernel.viewer import ANONYMOUS
-from pytest_django import DjangoAssertNumQueries
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db

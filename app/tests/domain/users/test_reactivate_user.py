@@ -1,6 +1,7 @@
 """reactivate_user."""
 
 import pytest
+
 from nexus.domain.users.operations import reactivate_user
 from nexus.domain.users.queries import profile
 from nexus.kernel.errors import Forbidden, NotFound

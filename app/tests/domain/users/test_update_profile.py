@@ -1,6 +1,7 @@
 """update_profile."""
 
 import pytest
+
 from nexus.domain.users.models import User
 from nexus.domain.users.operations import update_profile
 from nexus.kernel.errors import InvalidInput, NotAuthenticated, PreconditionFailed
