@@ -44,7 +44,7 @@ psql: .python ## SQL on the database of the running Nexus
 
 # ---- Proving ----
 
-.PHONY: test lint types fuzz bench lab drill
+.PHONY: test lint types fuzz bench lab drill watch-drill pictures
 test: .environment-test ## Everything: style, types, contracts, tests with real servers
 	@exec $(V)/python -m local.test
 
@@ -66,6 +66,12 @@ lab: .environment-lab ## The laboratory, to play with; Ctrl-C ends it
 NAME =
 drill: .environment-lab ## Every promise of availability put to the proof; NAME=primary-killed RUNS=5
 	@PYTHONPATH=.:app exec $(V)/python -m drills $(NAME)
+
+watch-drill: .environment-test ## Faults, and which alert tells whom, for docs/guide/alerts-tried.md; SHORTER=10 OBSERVED=120
+	@PYTHONPATH=.:app exec $(V)/python -m monitoring.drill
+
+pictures: .environment-test ## Every panel, drawn from a real Prometheus, for docs/pictures
+	@PYTHONPATH=.:app exec $(V)/python -m monitoring.pictures
 
 # ---- Shipping ----
 

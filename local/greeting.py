@@ -36,7 +36,7 @@ def greeting(stack: Stack, accounts: list[Account]) -> str:
         "",
         f"  logs         make logs ROLE=web   (all: {_short(stack.state.logs)})",
         f"  mail         {_short(stack.state.mail)}, one file for each mail",
-        f"  metrics      {_short(stack.state.folder)}/metrics-targets.json names them",
+        "  metrics      make watch, in another terminal",
         "  kill one     make replica-kill N=2, in another terminal",
         "",
         "Ctrl-C, or `make stop`, ends everything; the data stay.",

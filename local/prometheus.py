@@ -5,18 +5,20 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
+from local import processes
 from local.binaries import binary
 from local.failure import Failure
 from local.progress import say, step
+from local.run import endable
 from local.server import Server
 from local.stack import WATCHERS, Stack
 from local.state import ROOT, State
 
-RULES: Final = [ROOT / "monitoring" / "rules" / f"{name}.yaml" for name in ("objectives", "alerts")]
+RULES: Final = tuple(ROOT / "monitoring" / "rules" / f"{name}.yaml" for name in ("objectives", "alerts"))
 ROUTES: Final = ROOT / "monitoring" / "alertmanager.yml"
 SCRAPED_EACH: Final = "5s"
 LOOK_S: Final = 0.5
@@ -42,8 +44,8 @@ class Watcher(Server):
         return [str(binary(self.name)), f"--web.listen-address={self.address}", *self._options]
 
     def environment(self) -> dict[str, str]:
-        """What it must not be told on its command line, which everybody can read."""
-        return dict(self._variables)
+        """What it must not be told on its command line, which everybody can read; and what `make stop` finds it by."""
+        return {**self._variables, **processes.mark(self.directory.parents[1])}
 
     def is_ready(self) -> bool:
         """Whether it answers."""
@@ -55,13 +57,15 @@ class Watcher(Server):
             return False
 
 
-def configuration(targets: Path, exporters: Mapping[str, str], alertmanager: str) -> dict[str, Any]:
+def configuration(
+    targets: Path, exporters: Mapping[str, str], alertmanager: str, rules: Sequence[Path] = RULES
+) -> dict[str, Any]:
     """Prometheus' own, for one machine: every role by the list that `make run` keeps."""
     jobs: list[dict[str, Any]] = [{"job_name": "nexus", "file_sd_configs": [{"files": [str(targets)]}]}]
     jobs += [{"job_name": name, "static_configs": [{"targets": [address]}]} for name, address in exporters.items()]
     return {
         "global": {"scrape_interval": SCRAPED_EACH, "evaluation_interval": SCRAPED_EACH},
-        "rule_files": [str(path) for path in RULES],
+        "rule_files": [str(path) for path in rules],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
         "scrape_configs": jobs,
     }
@@ -109,7 +113,7 @@ def watch() -> None:
         raise Failure("Nothing runs here to be watched; type `make run` in another terminal first.")
     if missing := [name for name in WATCHERS if name not in settings.ports]:
         raise Failure(f"That `make run` is of an older release and has no port for {missing[0]}: start it again.")
-    with ExitStack() as running:
+    with endable(), ExitStack() as running:
         started = {}
         for each in watchers(Stack(state, settings)):
             with step(f"{each.name} on {each.address}"):
@@ -119,7 +123,8 @@ def watch() -> None:
         say(f"  who is told  http://{started['prometheus-alertmanager'].address}/")
         say("  pages        monitoring/runbooks/, one for each alert")
         say("\nCtrl-C ends them; the figures stay.")
-        with suppress(KeyboardInterrupt):
-            while state.owner() is not None:
-                time.sleep(LOOK_S)
-            say("`make run` has ended, and so does this.")
+        while state.owner() is not None:
+            for each in started.values():
+                each.must_run()
+            time.sleep(LOOK_S)
+        say("`make run` has ended, and so does this.")

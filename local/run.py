@@ -39,7 +39,7 @@ def run() -> None:
         stack = Stack(state, settings)
         stack.check_doors()
         supervisor = Supervisor(state.folder, state.logs, settings.port("supervisor"), settings.supervisor_password)
-        with _endable(), _stopping(state, supervisor):
+        with endable(), _stopping(state, supervisor):
             _start(stack, supervisor)
             accounts = _accounts(stack)
             _wait_for_roles(stack, supervisor)
@@ -146,8 +146,8 @@ def _end_leftovers(state: State) -> None:
 
 
 @contextlib.contextmanager
-def _endable() -> Iterator[None]:
-    """Ctrl-C, `make stop` and a closed terminal all end the run in the same way."""
+def endable() -> Iterator[None]:
+    """Ctrl-C, `make stop` and a closed terminal all end what runs inside in the same way."""
 
     def end(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

@@ -98,6 +98,11 @@ class Server(ABC):
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
+    def must_run(self) -> None:
+        """Raises a Failure when it has ended by itself."""
+        if self._process is None or self._process.poll() is not None:
+            raise Failure(f"{self.name} has ended: {last_line(self.log)} (all of it: {self.log})")
+
     def why_not(self) -> str:
         """One sentence on a start that failed: the last line of the log, and where the rest is."""
         return f"{self.name} refuses to start: {last_line(self.log)} (all of it: {self.log})"

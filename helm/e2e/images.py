@@ -14,6 +14,7 @@ NOW, NEXT, BROKEN = "nexus:e2e-1", "nexus:e2e-2", "nexus:e2e-broken"
 POSTGRES: Final = "nexus-postgres:e2e"
 # Where no registry can be reached, these are made from Debian's packages; elsewhere the charts' own defaults are used.
 STANDINS: Final = {"proxy.image": "haproxy:e2e", "redis.image": "redis:e2e"}
+PROMETHEUS: Final = "prometheus:e2e"
 _MIGRATION: Final = '''"""Of the end-to-end test alone."""
 
 from django.db import migrations
@@ -41,7 +42,7 @@ class Images:
         self._build(POSTGRES, ROOT, "--target=postgres")
         if self._on_rig:
             folder = ROOT / "helm" / "e2e"
-            for image in STANDINS.values():
+            for image in (*STANDINS.values(), PROMETHEUS):
                 self._build(
                     image, folder, f"--file={folder}/standins.Dockerfile", f"--target={image.partition(':')[0]}"
                 )

@@ -1,4 +1,4 @@
-# Where no registry can be reached: HAProxy and Redis out of Debian's packages, with the paths and uids of the official images.
+# Where no registry can be reached: HAProxy, Redis and Prometheus out of Debian's packages, with the paths and uids of the official images.
 ARG BASE_IMAGE=debian:trixie-slim
 
 FROM ${BASE_IMAGE} AS haproxy
@@ -23,3 +23,10 @@ RUN groupadd --gid 999 --system redis \
 WORKDIR /data
 USER redis
 CMD ["redis-server"]
+
+FROM ${BASE_IMAGE} AS prometheus
+RUN apt-get update -qq \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends prometheus \
+    && rm -rf /var/lib/apt/lists/*
+USER prometheus
+CMD ["prometheus"]

@@ -13,7 +13,6 @@ from monitoring.objectives import OBJECTIVES, WINDOWS
 from nexus.config import fencer
 
 RUNBOOKS = rules.FOLDER / "runbooks"
-ROUTES = rules.FOLDER / "alertmanager.yml"
 SECTIONS = ["What users feel", "Is it so?", "Now", "Why", "Not"]
 RECORDED = frozenset(rule["record"] for each in OBJECTIVES for rule in each.rules())
 NAMED = sorted(rules.files())
@@ -110,19 +109,6 @@ def test_a_page_leads_only_to_pages_and_files_that_are_there(name: str) -> None:
     text = (RUNBOOKS / f"{name}.md").read_text()
     assert set(re.findall(r"\bNexus[A-Z]\w+", text)) <= set(NAMES)
     assert [path for path in re.findall(r"docs/[\w/.-]+\.md", text) if not (rules.FOLDER.parent / path).exists()] == []
-
-
-@pytest.mark.parametrize(
-    ("labels", "receiver"),
-    [
-        (("alertname=NexusWatchdog", "severity=none"), "watchdog"),
-        (("alertname=NexusWebAway", "severity=page"), "pager"),
-        (("alertname=NexusDeadLetters", "severity=ticket"), "tickets"),
-    ],
-)
-def test_who_is_told(labels: tuple[str, ...], receiver: str) -> None:
-    run("amtool", "check-config", str(ROUTES))
-    run("amtool", "config", "routes", "test", f"--config.file={ROUTES}", f"--verify.receivers={receiver}", *labels)
 
 
 def test_the_page_of_the_fencer_explains_each_reason() -> None:
