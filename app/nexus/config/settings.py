@@ -195,6 +195,7 @@ CORS_ALLOW_HEADERS = [
     "if-match",
     "if-none-match",
     "last-event-id",
+    "traceparent",
     "x-nexus-written",
 ]
 CORS_EXPOSE_HEADERS = [
