@@ -69,18 +69,19 @@ def replica_kill(number: str) -> None:
 
 def shell() -> None:
     """A Python shell in the running Nexus."""
-    stack = _running()
+    stack = running()
     os.chdir(ROOT)
     os.execve(sys.executable, [sys.executable, "app/manage.py", "shell"], stack.environment())
 
 
 def psql() -> None:
     """An SQL shell on the database of the running Nexus."""
-    program, url = str(binary("psql")), _running().postgres.url
+    program, url = str(binary("psql")), running().postgres.url
     os.execv(program, [program, url])
 
 
-def _running() -> Stack:
+def running() -> Stack:
+    """That of the `make run` that runs now."""
     state = State()
     settings = state.kept_settings()
     if state.owner() is None or settings is None:
@@ -89,6 +90,6 @@ def _running() -> Stack:
 
 
 def _supervisor() -> Supervisor:
-    stack = _running()
+    stack = running()
     port, password = stack.settings.port("supervisor"), stack.settings.supervisor_password
     return Supervisor(stack.state.folder, stack.state.logs, port, password)

@@ -9,14 +9,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
-from local import processes
 from local.binaries import binary
+from local.commands import running
 from local.failure import Failure
 from local.progress import say, step
 from local.run import endable
 from local.server import Server
 from local.stack import WATCHERS, Stack
-from local.state import ROOT, State
+from local.state import ROOT
 
 RULES: Final = tuple(ROOT / "monitoring" / "rules" / f"{name}.yaml" for name in ("objectives", "alerts"))
 ROUTES: Final = ROOT / "monitoring" / "alertmanager.yml"
@@ -44,8 +44,8 @@ class Watcher(Server):
         return [str(binary(self.name)), f"--web.listen-address={self.address}", *self._options]
 
     def environment(self) -> dict[str, str]:
-        """What it must not be told on its command line, which everybody can read; and what `make stop` finds it by."""
-        return {**self._variables, **processes.mark(self.directory.parents[1])}
+        """What it must not be told on its command line, which everybody can read."""
+        return dict(self._variables)
 
     def is_ready(self) -> bool:
         """Whether it answers."""
@@ -107,23 +107,20 @@ def watchers(stack: Stack) -> list[Watcher]:
 
 def watch() -> None:
     """Until Ctrl-C, or until `make run` ends."""
-    state = State()
-    settings = state.kept_settings()
-    if state.owner() is None or settings is None:
-        raise Failure("Nothing runs here to be watched; type `make run` in another terminal first.")
-    if missing := [name for name in WATCHERS if name not in settings.ports]:
+    stack = running()
+    if missing := [name for name in WATCHERS if name not in stack.settings.ports]:
         raise Failure(f"That `make run` is of an older release and has no port for {missing[0]}: start it again.")
-    with endable(), ExitStack() as running:
+    with endable(), ExitStack() as starting:
         started = {}
-        for each in watchers(Stack(state, settings)):
+        for each in watchers(stack):
             with step(f"{each.name} on {each.address}"):
-                started[each.name] = running.enter_context(each)
+                started[each.name] = starting.enter_context(each)
         say(f"\n  metrics      http://{started['prometheus'].address}/targets")
         say(f"  alerts       http://{started['prometheus'].address}/alerts")
         say(f"  who is told  http://{started['prometheus-alertmanager'].address}/")
         say("  pages        monitoring/runbooks/, one for each alert")
         say("\nCtrl-C ends them; the figures stay.")
-        while state.owner() is not None:
+        while stack.state.owner() is not None:
             for each in started.values():
                 each.must_run()
             time.sleep(LOOK_S)

@@ -145,7 +145,7 @@ def test_who_may_not_install_is_told_what_to_type(tmp_path: Path) -> None:
 
 def test_commands_without_a_run_say_how_to_start_one(folder: Path) -> None:
     folder.mkdir()
-    for command in (["shell"], ["psql"], ["replica-kill", "2"]):
+    for command in (["shell"], ["psql"], ["watch"], ["replica-kill", "2"]):
         assert Command(command[0], folder, *command[1:]).sentence() == (
             "Nexus does not run here; type `make run` in another terminal."
         )

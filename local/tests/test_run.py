@@ -1,6 +1,7 @@
 """`make run` from the first start to the last process: what a visitor does, and what breaks."""
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -10,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from haproxy.tests.door import wait_until
 from local import processes
 from local.ports import free_port, is_free
+from local.stack import ROLES, WATCHERS
 from local.state import ROOT
 from local.tests.command import READY, Command, left_behind, remove
+from monitoring.questions import ask
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +46,32 @@ def run(place: Path, ports: dict[str, str]) -> Iterator[Command]:
 def test_the_greeting_has_everything_and_its_call_works_when_pasted(run: Command) -> None:
     for words in ("/api/v1/docs/", "/api/v1/redoc/", "/graphql", "/admin/", "alice", "bob", "operator", "make logs"):
         assert words in run.output
+    assert timelines(run)
+
+
+def test_watch_scrapes_every_role_and_ends_with_all_that_it_started(run: Command) -> None:
+    watch = Command("watch", run.folder)
+    try:
+        watch.wait_for(READY.partition(",")[0])
+        (address,) = re.findall(r"metrics +(http://\S+)/targets", watch.output)
+
+        def health() -> list[tuple[str, str]]:
+            targets = ask(address, "targets")["activeTargets"]
+            return sorted((each["labels"].get("replica", each["labels"]["job"]), each["health"]) for each in targets)
+
+        names = sorted([*ROLES, "proxy", "node", "postgres", "redis"])
+        wait_until(lambda: health() == [(name, "up") for name in names], "all targets up", 120.0)
+
+        def firing() -> list[str]:
+            alerts = ask(address, "alerts")["alerts"]
+            return [each["labels"]["alertname"] for each in alerts if each["state"] == "firing"]
+
+        wait_until(lambda: firing() == ["NexusWatchdog"], "the rules evaluated", 60.0)
+    finally:
+        assert watch.end() == 0
+    started = [int(port) for port in re.findall(r"on 127\.0\.0\.1:(\d+)", watch.output)]
+    assert len(started) == len(WATCHERS)
+    assert all(is_free(port) for port in started)
     assert timelines(run)
 
 

@@ -1,8 +1,6 @@
 """/metrics of a role: a small process of its own, so that no server thread is alive in a process that forks."""
 
-import contextlib
 import os
-import re
 import signal
 import socket
 import threading
@@ -15,11 +13,12 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from nexus.config import ended
 from nexus.config.environment import Environment
-from nexus.config.state import is_running, seconds_since_life
+from nexus.config.state import seconds_since_life
 from nexus.kernel.logging import log
 
 # Worker and relay show life each few seconds; a stop of the whole process is seen by that too.
@@ -46,22 +45,6 @@ def start(environment: Environment, role: str, directory: Path) -> None:
         os._exit(status)
 
 
-class _Ended(Collector):
-    """Takes the gauges of ended processes away before each look: nobody who is killed does it for himself."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-
-    def collect(self) -> Iterable[Metric]:
-        """Has nothing to show of its own."""
-        for file in self._directory.glob("gauge_live*.db"):
-            pid = re.search(r"_(\d+)\.db$", file.name)
-            if pid and not is_running(int(pid[1])):
-                with contextlib.suppress(FileNotFoundError):
-                    mark_process_dead(int(pid[1]), str(self._directory))  # type: ignore[no-untyped-call]
-        return ()
-
-
 class _Build(Collector):
     """Which release this is."""
 
@@ -86,14 +69,16 @@ class _Handler(WSGIRequestHandler):
 
 def _application(environment: Environment, role: str, directory: Path) -> Callable[..., Iterable[bytes]]:
     registry = CollectorRegistry()
-    registry.register(_Ended(directory))
     registry.register(_Build(environment, role))
     MultiProcessCollector(registry, str(directory))  # type: ignore[no-untyped-call]
     metrics = make_wsgi_app(registry)
+    one_at_a_time = threading.Lock()
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/metrics":
-            scraped: Iterable[bytes] = metrics(environ, start_response)
+            with one_at_a_time:
+                ended.gather(directory)  # nobody who is killed does it for himself
+                scraped: Iterable[bytes] = metrics(environ, start_response)
             return scraped
         # web and live are asked themselves; worker and relay have no other ear.
         if environ["PATH_INFO"] == "/livez" and role in ("worker", "relay", "fencer", "meter"):

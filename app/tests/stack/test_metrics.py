@@ -4,6 +4,7 @@ import re
 import time
 import urllib.request
 import uuid
+from contextlib import suppress
 
 import pytest
 
@@ -79,6 +80,38 @@ def test_the_way_of_a_post_to_its_readers_is_measured(stack: Stack) -> None:
     key = {**person.headers, "Idempotency-Key": str(uuid.uuid4())}
     assert stack.call("POST", "/api/v1/posts", {"text": "timed"}, key)[0] == 201
     wait_until(lambda: value(stack.worker, delay) > before, "the fan-out's delay")
+
+
+def series(stack: Stack) -> set[str]:
+    """Name and labels of everything that those who see requests have."""
+    texts = [scraped(role.metrics) for role in (*stack.webs, stack.live, stack.meter)]
+    return {line.rpartition(" ")[0] for text in texts for line in text.splitlines() if not line.startswith("#")}
+
+
+def test_ids_paths_and_methods_of_somebodys_choice_are_in_no_label(stack: Stack) -> None:
+    person = stack.sign_up(f"curious_{uuid.uuid4().hex[:8]}")
+
+    def ask(choice: int) -> None:
+        for method, path in (
+            ("GET", f"/api/v1/posts/{choice}"),
+            ("GET", f"/api/v1/users/@nobody_{choice}"),
+            ("GET", f"/nowhere/{choice}"),
+            ("GET", f"/api/v1/nowhere/{choice}"),
+            (f"BREW{choice}", "/api/v1/posts"),
+        ):
+            with suppress(ValueError):  # a page is no JSON
+                stack.call(method, path, None, person.headers)
+
+    def metered() -> float:
+        return value(stack.meter, "nexus_door_duration_seconds_count")
+
+    for choice in range(12):  # so that each replica has met each kind
+        ask(choice)
+    before, count = series(stack), metered()
+    for choice in range(1000, 1030):
+        ask(choice)
+    wait_until(lambda: metered() >= count + 150, "all of them in the meter's figures")
+    assert series(stack) - before == set()
 
 
 def test_haproxy_has_what_the_rules_name(stack: Stack) -> None:
