@@ -13,7 +13,7 @@ from nexus.kernel import redis, traces
 if TYPE_CHECKING:
     from redis import Redis
 
-_MESSAGE: Final = re.compile(r"t=(\d+\.\d+) ?(\S*)")
+_MESSAGE: Final = re.compile(r"t=(\d+\.\d+)(?: (\S+))?")
 
 
 def user_channel(user_id: int) -> str:
@@ -47,11 +47,12 @@ class WakeUp:
     def of(cls, message: bytes) -> "WakeUp | None":
         """What a message says; None for one of another release."""
         found = _MESSAGE.fullmatch(message.decode("ascii", "replace"))
-        return None if found is None else cls(float(found[1]), found[2])
+        return None if found is None else cls(float(found[1]), found[2] or "")
 
 
 def _push(channel: str) -> None:
     def send(client: "Redis") -> object:
-        return client.publish(channel, f"t={time.time():.3f} {traces.traceparent() if traces.is_recorded() else ''}")
+        trace = f" {traces.traceparent()}" if traces.is_recorded() else ""
+        return client.publish(channel, f"t={time.time():.3f}{trace}")
 
     transaction.on_commit(functools.partial(redis.attempt, "live", send, None), robust=True)

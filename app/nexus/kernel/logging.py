@@ -47,7 +47,7 @@ def _add_context(_logger: Any, _method: str, event: structlog.types.EventDict) -
 
 def failed_in(use_case: str, error: BaseException) -> None:
     """Whoever tells of the error later, names what failed with it."""
-    error.use_case = use_case  # type: ignore[attr-defined]
+    error.use_case = use_case  # type: ignore[attr-defined]  # an exception takes any attribute
 
 
 def _add_exception(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:

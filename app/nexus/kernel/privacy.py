@@ -8,9 +8,10 @@ from typing import Final
 _ADDRESS: Final = re.compile(r"[\w.+%-]+@[\w-]+(\.[\w-]+)+")
 _URL_PASSWORD: Final = re.compile(r"(://[^:/@\s]*:)[^@\s]+@")
 # Of what Postgres says, the first sentence tells what is wrong. What comes after it quotes rows and statements with
-# their values (DETAIL: Key (email)=(..) already exists; LINE 1: INSERT .. VALUES (..)); so may that sentence's end.
+# their values (DETAIL: Key (email)=(..) already exists; LINE 1: INSERT .. VALUES (..)); so may that sentence's end
+# (invalid input syntax for type json: "..").
 _QUOTED: Final = re.compile(r"\n(DETAIL|CONTEXT|QUERY|LINE \d+):.*", re.DOTALL)
-_VALUE: Final = re.compile(r"(invalid input [^:\n]*: ).*|\)=\(.*", re.DOTALL)
+_VALUE: Final = re.compile(r"((?:invalid input|value)[^\"\n]* )\".*|\)=\(.*", re.DOTALL)
 
 
 def without_persons(text: str) -> str:
