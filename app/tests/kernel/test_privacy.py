@@ -25,14 +25,18 @@ def test_rows_values_addresses_and_passwords_are_left_out(said: str, told: str) 
     assert without_persons(said) == told
 
 
+def fail() -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT %s::json", [SECRET])
+    except DatabaseError as error:
+        raise LookupError("it failed") from error
+
+
 @pytest.mark.django_db
 def test_so_they_are_in_a_traceback_with_its_causes() -> None:
     with pytest.raises(LookupError) as raised:
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT %s::json", [SECRET])
-        except DatabaseError as error:
-            raise LookupError("it failed") from error
+        fail()
     assert "hunter2" in str(raised.value.__cause__)
     told = traceback_of(raised.value)
     assert "invalid input syntax for type json" in told
