@@ -132,6 +132,8 @@ def _stop(*servers: Server) -> None:
         server.stop()
 
 
+# On one machine all share its processors: where web has fewer, or the worker takes more, users wait.
+_SLOWER: Final = frozenset({"NexusLatencyBudgetBurns"})
 _LATE: Final = frozenset({"NexusFreshnessBudgetBurns", "NexusOutboxStuck", "NexusWorkerSilent"})
 FAULTS: Final = (
     Fault(
@@ -139,6 +141,7 @@ FAULTS: Final = (
         "NexusReplicasMissing",
         BreakableStack.kill_two_webs,
         lambda stack: _start(*stack.webs[:2]),
+        _SLOWER,
     ),
     Fault("the worker is stopped", "NexusWorkerAway", lambda s: s.worker.stop(), lambda s: s.worker.start()),
     Fault(
@@ -154,7 +157,7 @@ FAULTS: Final = (
         "NexusQueueFull",
         BreakableStack.flood,
         BreakableStack.drain,
-        _LATE,
+        _LATE | _SLOWER,
     ),
     Fault(
         f"every answer of Postgres is {SLOW_MS} ms late",

@@ -9,6 +9,8 @@ from prometheus_client.metrics import MetricWrapperBase
 
 # Of every series that a role has: the scrape adds them.
 SCRAPED: Final = frozenset({"job", "instance", "role", "replica"})
+# Of what the objectives record.
+RECORDED: Final = frozenset({"objective", "kind"})
 # Of other programs. HAProxy's are held against a running one (app/tests/stack/test_metrics.py).
 FOREIGN: Final[dict[str, frozenset[str]]] = {
     "up": frozenset(),
@@ -27,6 +29,7 @@ FOREIGN: Final[dict[str, frozenset[str]]] = {
     "kubelet_volume_stats_capacity_bytes": frozenset({"persistentvolumeclaim"}),
 }
 _SELECTOR: Final = re.compile(r"(?<![\w:])([a-z][a-z_]*(?::[a-z_0-9]+)*)\s*(?:\{([^}]*)\})?")
+_GROUPED: Final = re.compile(r"\b(?:by|on)\s*\(([^)]*)\)")
 _LABEL: Final = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)")
 
 
@@ -51,15 +54,18 @@ def series() -> dict[str, frozenset[str]]:
 
 
 def unknown(expression: str, recorded: frozenset[str] = frozenset()) -> list[str]:
-    """What an expression names and nobody has: metrics, and labels of metrics."""
-    known, wrong = series(), []
+    """What an expression names and nobody has: metrics, labels of metrics, and labels to group by."""
+    known, wrong, has = series(), [], set(SCRAPED)
     for name, labels in _SELECTOR.findall(re.sub(r'"[^"]*"', '""', expression)):
         if not name.startswith(("nexus_", "nexus:", "haproxy_", "kube", "node_", "pg_", "redis_")) and name != "up":
             continue
         if name in recorded:
+            has |= RECORDED
             continue
         if name not in known:
             wrong.append(name)
             continue
+        has |= known[name]
         wrong += [f"{name}{{{label}}}" for label in _LABEL.findall(labels) if label not in known[name] | SCRAPED]
-    return wrong
+    grouped = {label for labels in _GROUPED.findall(expression) for label in re.findall(r"\w+", labels)}
+    return wrong + sorted(grouped - has)

@@ -1,6 +1,7 @@
 """The dashboards are what the table says, and every question in them can be answered."""
 
 import json
+import re
 
 import pytest
 
@@ -26,6 +27,8 @@ def test_what_is_committed_is_what_the_table_says(board: Dashboard) -> None:
 def test_a_panel_asks_for_what_is_there_and_says_what_it_shows(board: Dashboard, panel: Panel) -> None:
     assert [name for expression, _ in panel.queries for name in unknown(expression, RECORDED)] == []
     assert panel.description.endswith((".", "!"))
+    for expression, legend in panel.queries:
+        assert set(re.findall(r"\{\{(\w+)\}\}", legend)) <= set(re.findall(r"\w+", expression)) | {"objective"}
     assert panel.look == "number" or all(legend for _, legend in panel.queries), "lines without a name"
 
 

@@ -75,6 +75,7 @@ def test_no_objective_names_what_nobody_has(objective: object) -> None:
         ("rate(nexus_no_such_total[5m])", ["nexus_no_such_total"]),
         ('nexus_queue_messages{line="a"}', ["nexus_queue_messages{line}"]),
         ('sum(nexus_queue_messages{queue="a",role="relay"})', []),
+        ("sum by (queue, line) (nexus_queue_messages)", ["line"]),
         ("nexus:objective_bad:ratio_rate7m > 1", ["nexus:objective_bad:ratio_rate7m"]),
     ],
 )
