@@ -166,17 +166,14 @@ class RequestMiddleware:
 
 def _tell(request: HttpRequest, door: str, status: int, seconds: float, span: traces.Silent) -> None:
     match = request.resolver_match
-    # The pattern, not the path: no ids, no keys, few values.
-    route = match.route if match else None
-    use_case: str | None = getattr(request, "use_case", None)
-    span.tell(use_case or "", door=door, method=request.method, route=route, use_case=use_case, status=status)
-    logging.log.info(
-        "request",
-        door=door,
-        method=request.method,
-        route=route,
-        use_case=use_case,
-        user_id=getattr(request, "user_id", None),
-        status=status,
-        ms=round(seconds * 1000, 1),
-    )
+    facts: dict[str, Any] = {
+        "door": door,
+        "method": request.method,
+        # The pattern, not the path: no ids, no keys, few values.
+        "route": match.route if match else None,
+        "use_case": getattr(request, "use_case", None),
+        "status": status,
+    }
+    span.tell(facts["use_case"] or "", **facts)
+    facts |= {"user_id": getattr(request, "user_id", None), "ms": round(seconds * 1000, 1)}
+    logging.log.info("request", **{name: fact for name, fact in facts.items() if fact is not None})
