@@ -1,5 +1,6 @@
 """The charts as a Helm 4 engine renders them, and what is in their objects."""
 
+import os
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -38,4 +39,12 @@ def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
 
 @cache
 def _chart(name: str) -> helm.Chart:
-    return helm.Chart.load(str(HELM / name))
+    # The engine tells of each symbolic link, on the process's own standard error; what is wrong comes as an exception.
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        return helm.Chart.load(str(HELM / name))
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

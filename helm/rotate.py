@@ -20,6 +20,7 @@ from local.progress import say, step
 
 DATA, ROLES = "nexus-data", ("web", "live", "worker", "relay")
 ROLLOUT_S: Final = 600.0
+TRIES, TRY_S = 10, 2.0
 _SQL: Final = """
 import os, psycopg2, sys
 connection = psycopg2.connect(host="/tmp", user="postgres", dbname="postgres")
@@ -114,11 +115,14 @@ class Rotation:
         self._kubectl(*words, text=statement)
 
     def _redis(self, pod: str, port: str, *words: str) -> None:
-        told = self._kubectl(
-            "exec", "--stdin", pod, "--container", "redis", "--", "redis-cli", "-p", port, text=f"{' '.join(words)}\n"
-        )
-        if told.strip() != "OK":
-            raise Failure(f"{pod}, port {port}, {words[0]} {words[1]}: {told.strip()}")
+        """Tried again: what is said twice is as good as once."""
+        command = ("exec", "--stdin", pod, "--container", "redis", "--", "redis-cli", "-p", port)
+        for _ in range(TRIES):
+            told = self._kubectl(*command, text=f"{' '.join(words)}\n", check=False).strip()
+            if told == "OK":
+                return
+            time.sleep(TRY_S)
+        raise Failure(f"{pod}, port {port}, {words[0]} {words[1]}: {told or 'no answer'}")
 
     def _restart_roles(self) -> None:
         for role in ROLES:

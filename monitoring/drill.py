@@ -39,8 +39,8 @@ PAGE: Final = ROOT / "docs" / "guide" / "alerts-tried.md"
 HEAD: Final = """\
 A whole Nexus on one machine, used by people ({date}). Each alert's `for` was divided by {shorter}; thresholds, windows,
 routes and inhibitions were as always, and so was Alertmanager's wait of 10 s. Looked at for {seconds:.0f} s or more
-each. Told: what a real Alertmanager sent, and to whom; kept back: what fired and was inhibited, or not sent yet.\
-"""
+each. Told: what a real Alertmanager sent, and to whom; kept back: what fired and was inhibited, or not sent yet. All
+roles share the machine's processors, so where web has less of them, slower answers are the same matter."""
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600}
 
 

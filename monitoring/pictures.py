@@ -26,6 +26,7 @@ from monitoring.watched import used, watching
 from tests.stack.stack import Stack
 
 FOLDER: Final = ROOT / "docs" / "pictures"
+CALLS_EACH_S: Final = 4.0
 USED_S: Final = float(os.environ.get("USED", "240"))
 AWAY_S: Final = 20.0  # so that something is to be seen: for so long the worker is gone
 STEP_S: Final = 5
@@ -111,11 +112,11 @@ def picture(url: str, board: Dashboard, begun: float, ended: float) -> Figure | 
     if not shelves:
         return None
     heights = [0.4 if all(panel.look == "number" for panel in shelf) else 1.0 for shelf in shelves]
-    figure = plt.figure(figsize=(13, 1.1 + 2.6 * sum(heights)))
+    figure = plt.figure(figsize=(13, 1.3 + 2.6 * sum(heights)))
     figure.suptitle(board.title, fontsize=12, fontweight="bold", x=0.05, y=0.995, ha="left", va="top")
     grid = GridSpec(
         len(shelves), COLUMNS, figure=figure, hspace=0.8, height_ratios=heights, wspace=5.5,
-        left=0.05, right=0.985, bottom=0.75 / figure.get_figheight(), top=1 - 0.6 / figure.get_figheight(),
+        left=0.05, right=0.985, bottom=0.95 / figure.get_figheight(), top=1 - 0.6 / figure.get_figheight(),
     )  # fmt: skip
     for number, shelf in enumerate(shelves):
         left = 0
@@ -147,7 +148,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="nexus-pictures-") as name:
         directory = Path(name)
         directory.chmod(0o711)
-        with Stack(directory) as stack, watching(stack, directory / "prometheus") as prometheus, used(stack):
+        with (
+            Stack(directory) as stack,
+            watching(stack, directory / "prometheus") as prometheus,
+            used(stack, CALLS_EACH_S),
+        ):
             begun = time.time()
             with step(f"Used for {USED_S:.0f} s"):
                 time.sleep(USED_S / 2)

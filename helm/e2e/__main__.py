@@ -49,7 +49,7 @@ def broken_upgrade(platform: Platform) -> Scenario:
             try:
                 platform.install(BROKEN, "--set=migrate.tries=1")
             except Failure as failure:
-                run.notes["told"] = str(failure)
+                run.notes["told"] = str(failure).partition(" failed: ")[2]
             else:
                 run.then(False, "a release whose migration fails was installed")
         run.until_writes_flow()
@@ -107,8 +107,7 @@ def main(is_full: bool) -> int:
         with step("A good upgrade, which takes away what the broken one left to be looked at"):
             platform.install(NOW)
         with step("Uninstalled"):
-            platform.helm("uninstall", "nexus", "--wait", WAIT)
-            platform.helm("uninstall", "nexus-data", "--wait", WAIT)
+            platform.uninstall("nexus", "nexus-data")
         left = {each for each in platform.objects() - before if not _may_stay(each)}
         if left:
             raise Failure(f"What is left after helm uninstall: {', '.join(sorted(left))}.")

@@ -105,7 +105,8 @@ def refused(platform: Platform) -> None:
         try:
             platform.install(NOW, *values)
         except Failure as failure:
-            say(f"  {what}: {failure}")
+            _, _, told = str(failure).partition(" failed: ")
+            say(f"  {what}: {told}")
         else:
             raise Failure(f"{what} was installed")
 
@@ -163,8 +164,7 @@ def restored(platform: Platform) -> None:
 def with_databases_of_somebody_else(platform: Platform) -> None:
     """nexus-data is away; PostgreSQL and Redis are in another namespace."""
     kubectl = platform.kubectl
-    platform.helm("uninstall", "nexus", "--wait", WAIT)
-    platform.helm("uninstall", "nexus-data", "--wait", WAIT)
+    platform.uninstall("nexus", "nexus-data")
     outside = Kubectl(OUTSIDE, kubectl.prefix)
     kubectl.run("kubectl", "create", "namespace", OUTSIDE)
     try:
@@ -186,7 +186,7 @@ def with_databases_of_somebody_else(platform: Platform) -> None:
         with step("nexus with databases of somebody else"):
             platform.install(NOW, *values)
             platform.helm("test", "nexus", WAIT)
-        platform.helm("uninstall", "nexus", "--wait", WAIT)
+        platform.uninstall("nexus")
     finally:
         kubectl.run("kubectl", "delete", "namespace", OUTSIDE, seconds=180)
 

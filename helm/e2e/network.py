@@ -1,13 +1,15 @@
 """Every cell of the network matrix, tried from inside of the pods: what is allowed passes, all else does not."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from drills.kubernetes.kubectl import Kubectl
 from helm import matrix
@@ -48,7 +50,7 @@ class Probe:
         self._kubectl, self._elsewhere, self._image = kubectl, Kubectl(ELSEWHERE, kubectl.prefix), image
         self._opened = ExitStack()
 
-    def __enter__(self) -> "Probe":
+    def __enter__(self) -> Self:
         with ExitStack() as stack:
             self._stranger = stack.enter_context(self._a_stranger())
             if self._kubectl.is_rig:
@@ -88,6 +90,8 @@ class Probe:
             for receiver, _, port in targets:
                 if sender == receiver and len(pods.get(sender, ())) < 2:
                     continue  # a pod reaches itself whatever the policies say
+                if sender not in pods and receiver not in pods:
+                    continue  # nobody of ours
                 tried += 1
                 wanted = allowed is None or (sender, receiver, port) in allowed
                 if ((receiver, port) in found) != wanted:
@@ -133,12 +137,13 @@ class Probe:
         """Somebody at an address that belongs to nobody here: every node's way out leads to the control network."""
         words = (sys.executable, "-c", _LISTEN, INTERNET, *map(str, INTERNET_PORTS))
         self._kubectl.run("ip", "address", "replace", f"{INTERNET}/32", "dev", "lo")
-        listener = subprocess.Popen([*self._kubectl.prefix, *words], stdout=subprocess.PIPE)
+        words = (*self._kubectl.prefix, *words)
+        listener = subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True)
         try:
             if listener.stdout is None or listener.stdout.readline() != b"ready\n":
                 raise Failure(f"Nothing could listen on {INTERNET} in the control network.")
             yield
         finally:
-            listener.terminate()
+            os.killpg(listener.pid, signal.SIGTERM)  # the command that brings it there, too
             listener.wait()
             self._kubectl.run("ip", "address", "delete", f"{INTERNET}/32", "dev", "lo", check=False)

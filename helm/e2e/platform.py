@@ -62,6 +62,11 @@ class Platform:
         chart = ("nexus", str(CHARTS / "nexus"))
         return self.helm("upgrade", "--install", *chart, *words, WAIT, "--wait", program=helm, check=check)
 
+    def uninstall(self, *releases: str) -> None:
+        """Until the last pod is gone."""
+        for release in releases:
+            self.helm("uninstall", release, "--cascade=foreground", "--wait", WAIT)
+
     def helm(self, *words: str, program: str = "helm", check: bool = True) -> str:
         """helm 4, or `helm3`, in the namespace."""
         return self.kubectl.run(program, "--namespace", self.kubectl.namespace, *words, seconds=420, check=check)

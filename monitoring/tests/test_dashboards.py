@@ -4,6 +4,8 @@ import json
 import re
 
 import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard as Model
 
 from monitoring import dashboards
 from monitoring.alerts import ALERTS
@@ -21,6 +23,8 @@ def test_what_is_committed_is_what_the_table_says(board: Dashboard) -> None:
     assert titles == [panel.title for _, panels in board.rows for panel in panels]
     assert committed["uid"] == f"nexus-{board.name}"
     assert [each["name"] for each in committed["annotations"]["list"]] == ["Deploys"]
+    read = json.loads(JSONEncoder(sort_keys=True).encode(Model.from_json(committed)))
+    assert read == committed, "Grafana's own model has no such field, or reads it as something else"
 
 
 @pytest.mark.parametrize(("board", "panel"), PANELS, ids=lambda each: getattr(each, "title", None))
