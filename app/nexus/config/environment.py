@@ -260,18 +260,9 @@ def _read(source: Mapping[str, str], variable: Variable) -> str:
 # A role that stands beside the proxy gets no secrets: all else is None there.
 _OF_ROLE: Final = {
     "meter": frozenset(
-        {
-            "environment",
-            "release",
-            "log_level",
-            "state_directory",
-            "metrics_bind",
-            "meter_bind",
-            "meter_certificate",
-            "traces_endpoint",
-            "traces_share",
-        }
+        {"environment", "release", "log_level", "state_directory", "metrics_bind", "meter_bind", "meter_certificate"}
     )
+    | {"traces_endpoint", "traces_share"}
 }
 
 
