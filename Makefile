@@ -11,7 +11,7 @@ LOCK := $(V)/uv pip compile --quiet --universal --generate-hashes --no-header --
 
 .PHONY: help
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # ---- Running ----
 
@@ -44,7 +44,7 @@ psql: .python ## SQL on the database of the running Nexus
 
 # ---- Proving ----
 
-.PHONY: test lint types fuzz bench lab drill watch-drill pictures
+.PHONY: test lint types checks fuzz bench lab drill watch-drill pictures
 test: .environment-test ## Everything: style, types, contracts, tests with real servers
 	@exec $(V)/python -m local.test
 
@@ -53,6 +53,9 @@ lint: .python ## Style only
 
 types: .python ## Types only
 	@exec $(V)/python -m local.test types
+
+checks: .environment-test ## Manifests, Dockerfiles, pipelines and scripts only
+	@exec $(V)/python -m local.test checks
 
 fuzz: .environment-test ## The API under thousands of generated requests; MINUTES=10
 	@exec $(V)/python -m local.test fuzz
@@ -109,7 +112,7 @@ deploy: .python ## What a pipeline calls: ENV=staging TAG=1.2.3; DIFF=only shows
 restore: .python ## The database of an environment as it was at a second; asks first. ENV=staging TIME="2026-11-21 14:03:00+00"
 	@ENV="$(ENV)" TIME="$(TIME)" PYTHONPATH=. exec $(V)/python -m helm.restore
 
-rotate: .python ## A new password or key, without a pause: ENV=staging WHAT=application, owner, postgres, redis or jwt
+rotate: .python ## A new password or key, without a pause: ENV=staging WHAT=application, owner, postgres, redis, jwt or ca
 	@ENV="$(ENV)" WHAT="$(WHAT)" PYTHONPATH=. exec $(V)/python -m helm.rotate
 
 # ---- Changing ----
@@ -125,8 +128,9 @@ lock: .python ## Resolve requirements*.in into the locks; UPGRADE=1 takes newer 
 	@$(LOCK) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
 	@$(LOCK) $(if $(UPGRADE),--upgrade) requirements-traces.in -o requirements-traces.txt
 	@$(LOCK) $(if $(UPGRADE),--upgrade) requirements-dev.in -o requirements-dev.txt
+	@$(LOCK) $(if $(UPGRADE),--upgrade) local/checkov.in -o local/checkov.txt
 	@$(subst 3.11,3.13,$(LOCK)) $(if $(UPGRADE),--upgrade) helm/nexus-data/image/requirements.in -o helm/nexus-data/image/requirements.txt
-	@git --no-pager diff --stat -- requirements.txt requirements-traces.txt requirements-dev.txt helm/nexus-data/image/requirements.txt
+	@git --no-pager diff --stat -- requirements.txt requirements-traces.txt requirements-dev.txt local/checkov.txt helm/nexus-data/image/requirements.txt
 
 clean: ## Remove the virtual environment and all caches; data stay
 	@rm -rf .venv .*_cache app/.*_cache .hypothesis app/.hypothesis

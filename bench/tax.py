@@ -29,7 +29,7 @@ class Silent(Role):
 
     def environment(self) -> dict[str, str]:
         """As ever, with bench/silent before it."""
-        variables = {"PYTHONPATH": os.pathsep.join([SILENT, str(APP)]), "NEXUS_LOG_LEVEL": "critical"}
+        variables = {"PYTHONPATH": os.pathsep.join([SILENT, str(APP)]), "NEXUS_LOG_LEVEL": "error"}
         return {**super().environment(), **variables}
 
 
@@ -131,8 +131,8 @@ def main() -> None:
         directory = Path(name)
         directory.chmod(0o711)
         with Stack(directory, webs=1) as stack:
-            scrapes(stack)
             tax(stack)
+            scrapes(stack)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ PASSWORD: Final = "a long enough phrase"
 FOLLOWED_AT_FIRST: Final = 3
 PAGE: Final = 50
 SIGN_UP_S: Final = 60.0
+# An access token lasts for five minutes.
+RENEW_S: Final = 200.0
 AUDITED: Final = 100
 # Two thirds reads, one third writes. Reads follow the writes that they must show.
 PLAN: Final = (
@@ -72,7 +74,7 @@ class Person:
 
     def __init__(self, community: Community, settings: Settings, place: int) -> None:
         self.community, self.settings, self.place = community, settings, place
-        self.handle = f"{settings.run}_{place}"
+        self.handle = self.login = f"{settings.run}_{place}"
         self.id = ""
         # Every second one is a simple client that keeps nothing of an answer's headers.
         self.client = Client(settings.url, settings.ca, retries=True, keeps_cookies=place % 2 == 0)
@@ -82,6 +84,7 @@ class Person:
         self._follows: dict[str, bool] = {}
         self._unsure: set[str] = set()  # what an unknown write may still change is not touched again
         self._last_liked = self._last_followed = ""
+        self._renew_at = time.monotonic() + RENEW_S
 
     def sign_up(self) -> None:
         """Before the load begins, with all the time in the world."""
@@ -96,7 +99,7 @@ class Person:
 
     def share(self, account: "Person") -> None:
         """The same account on another device."""
-        self.id, self.client.token = account.id, account.client.token
+        self.id, self.login, self.client.token = account.id, account.login, account.client.token
 
     def settle(self) -> None:
         """Follows the next ones and writes a first post, so that there is something to read."""
@@ -114,6 +117,8 @@ class Person:
         due = begin + interval * self.place / self.settings.users
         step = self.place  # not everybody does the same at once
         while not self.community.stopping.wait(max(0.0, due - time.monotonic())):
+            if time.monotonic() > self._renew_at:
+                self._log_in()
             getattr(self, PLAN[step % len(PLAN)])()
             step += 1
             due = max(due + interval, time.monotonic())
@@ -225,12 +230,17 @@ class Person:
         """The ids on the first page of home, once everything is over."""
         done = self.client.call("GET", f"/api/v1/timelines/home?limit={AUDITED}")
         if done.last.status == 401:
-            login = self.client.call("POST", "/api/v1/identity/log-in", {"login": self.handle, "password": PASSWORD})
-            self.client.token = login.last.body["access_token"]
+            self._log_in()
             done = self.client.call("GET", f"/api/v1/timelines/home?limit={AUDITED}")
         return [item["post"]["id"] for item in done.last.body["items"]]
 
     # How they do it
+
+    def _log_in(self) -> None:
+        """For a new access token; what does not succeed is tried again before the next thing."""
+        login = self.client.call("POST", "/api/v1/identity/log-in", {"login": self.login, "password": PASSWORD})
+        if login.last.status == 200:
+            self.client.token, self._renew_at = login.last.body["access_token"], time.monotonic() + RENEW_S
 
     def _set_liked(self, post: str, is_liked: bool) -> None:
         done, key = self._write("PUT" if is_liked else "DELETE", f"/api/v1/posts/{post}/like", None)

@@ -9,23 +9,42 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
-from drills.kubernetes.cluster import KubernetesCluster
+from drills.kubernetes.cluster import POSTGRES, KubernetesCluster
 from drills.kubernetes.kubectl import Kubectl, found
 from helm import environments
+from helm.authority import is_signed, new_authority, signed_anew
 from local.failure import Failure
 from local.progress import say, step
 
 DATA, ROLES = "nexus-data", ("web", "live", "worker", "relay")
 ROLLOUT_S: Final = 600.0
+# The kubelet looks at secrets once a minute or so, and nobody is restarted to see the new ones.
+MOUNTED_S, POLL_S = 300.0, 2.0
 TRIES, TRY_S = 10, 2.0
 _SQL: Final = """
 import os, psycopg2, sys
 connection = psycopg2.connect(host="/tmp", user="postgres", dbname="postgres")
 connection.autocommit = True
 connection.cursor().execute(sys.stdin.read())
+"""
+
+
+# Who trusts one authority only learns what new connections are shown; PostgreSQL reads it a moment after it was told.
+_TRUSTS: Final = """
+import os, psycopg2, sys, time
+with open("/tmp/ca-only.crt", "w") as file:
+    file.write(sys.stdin.read())
+for is_last in [False] * 20 + [True]:
+    try:
+        psycopg2.connect(host="localhost", user="postgres", password=os.environ["PATRONI_SUPERUSER_PASSWORD"],
+            dbname="postgres", sslmode="verify-full", sslrootcert="/tmp/ca-only.crt", connect_timeout=5)
+        break
+    except psycopg2.OperationalError:
+        if is_last: raise
+        time.sleep(0.5)
 """
 
 
@@ -100,19 +119,86 @@ class Rotation:
             self._patch(source["name"], {source["key"]: f"{keys},{newest}"})
             self._restart_roles()
 
+    def ca(self) -> None:
+        """The internal authority: all trust both, all show what the new one signed, nobody trusts the old one.
+
+        `ca-next.*` in the secret are there until it is done. Nobody is restarted, no connection ends.
+        """
+        known = self._secret(DATA)
+        if "ca-next.key" not in known:
+            certificate, key = new_authority()
+            both = {"ca.crt": known["ca.crt"] + certificate}
+            self._patch(DATA, {"ca-next.crt": certificate, "ca-next.key": key, **both})
+            known = self._secret(DATA)
+        authority, key = known["ca-next.crt"], known["ca-next.key"]
+        if not is_signed(known["tls.crt"], authority):
+            with step("Everybody trusts both authorities"):
+                self._reread(known["ca.crt"], "ca.crt")
+            certificate, private = signed_anew(known["tls.crt"], authority, key)
+            self._patch(DATA, {"tls.crt": certificate, "tls.key": private})
+            known = self._secret(DATA)
+        with step("PostgreSQL and the backups show what the new one signed"):
+            self._reread(known["tls.crt"], "tls.crt")
+            for member in self._members():
+                self._in_postgres(member, _TRUSTS, authority)
+        with step("Nobody trusts the old one any more"):
+            self._patch(DATA, {"ca.crt": authority, "ca.key": key})
+            self._reread(authority, "ca.crt")
+        self._patch(DATA, {}, remove=("ca-next.crt", "ca-next.key"))
+
+    def _reread(self, text: str, key: str) -> None:
+        """Waits until every container that mounts this key of the secret has this text; then who keeps it reads it."""
+        begun = time.monotonic()
+        while waiting := [each for each in self._mounts(key) if self._text(*each).strip() != text.strip()]:
+            if time.monotonic() - begun > MOUNTED_S:
+                names = ", ".join(sorted({pod for pod, _, _ in waiting}))
+                raise Failure(f"{names}: the new {key} is not there after {MOUNTED_S:.0f} s. Start the same again.")
+            time.sleep(POLL_S)
+        for member in self._members():
+            self._in_postgres(member, _SQL, "SELECT pg_reload_conf()")
+        for pod, container in self._containers():
+            if container.get("command") == ["pgbackrest", "server"]:
+                words = ("--container", container["name"], "--", "sh", "-c", "kill -HUP 1")
+                self._kubectl("exec", pod["metadata"]["name"], *words)
+
+    def _mounts(self, key: str) -> Iterator[tuple[str, str, str]]:
+        """Pod, container and path of each place where a key of the secret is a file."""
+        for pod, container in self._containers():
+            for volume in pod["spec"].get("volumes", ()):
+                secret = volume.get("secret", {})
+                paths = [each["path"] for each in secret.get("items", ()) if each["key"] == key]
+                for mount in container.get("volumeMounts", ()):
+                    if secret.get("secretName") == DATA and paths and mount["name"] == volume["name"]:
+                        yield pod["metadata"]["name"], container["name"], f"{mount['mountPath']}/{paths[0]}"
+
+    def _containers(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        for pod in self._kubectl.get("pods", "--field-selector", "status.phase=Running"):
+            if "deletionTimestamp" not in pod["metadata"]:
+                for container in pod["spec"]["containers"]:
+                    yield pod, container
+
+    def _members(self) -> list[str]:
+        return [each["metadata"]["name"] for each in self._kubectl.get("pods", "--selector", POSTGRES)]
+
+    def _text(self, pod: str, container: str, path: str) -> str:
+        return self._kubectl("exec", pod, "--container", container, "--", "cat", path, check=False)
+
+    def _in_postgres(self, pod: str, script: str, text: str) -> None:
+        words = ("exec", "--stdin", pod, "--container", "postgres", "--", "/opt/patroni/bin/python", "-c", script)
+        self._kubectl(*words, text=text)
+
     def _secret(self, name: str) -> dict[str, str]:
         (secret,) = self._kubectl.get("secret", name)
         return {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
 
-    def _patch(self, name: str, values: Mapping[str, str]) -> None:
+    def _patch(self, name: str, values: Mapping[str, str], remove: Sequence[str] = ()) -> None:
         """By standard input: nothing secret stands in a list of processes."""
-        body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values}
+        body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}}
+        body |= {"stringData": values, "data": dict.fromkeys(remove)}
         self._kubectl("patch", "secret", name, "--type=merge", "--patch-file=/dev/stdin", text=json.dumps(body))
 
     def _sql(self, statement: str) -> None:
-        primary = KubernetesCluster(self._kubectl, "", environments.K8S).primary()
-        words = ("exec", "--stdin", primary, "--container", "postgres", "--", "/opt/patroni/bin/python", "-c", _SQL)
-        self._kubectl(*words, text=statement)
+        self._in_postgres(KubernetesCluster(self._kubectl, "", environments.K8S).primary(), _SQL, statement)
 
     def _redis(self, pod: str, port: str, *words: str) -> None:
         """Tried again: what is said twice is as good as once."""
@@ -150,6 +236,7 @@ def main(environment: str, what: str) -> None:
         "postgres": rotation.postgres,
         "redis": rotation.redis,
         "jwt": rotation.jwt,
+        "ca": rotation.ca,
     }
     if what not in known:
         raise Failure(f"WHAT={what or '..'}: there are {', '.join(known)}.")

@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def _postgres(password: str) -> dict[str, str]:
-    return {"POSTGRES_USER": "nexus", "POSTGRES_PASSWORD": password, "POSTGRES_DB": "nexus"}
+    return {"POSTGRES_PASSWORD": password}
 
 
 def _nexus(password: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from local import checks
 from local.failure import Failure
 from local.progress import say
 from local.state import ROOT
@@ -75,6 +76,10 @@ class Steps:
             self._quietly([sys.executable, "-m", module], paths) for module in modules
         )
 
+    def checks(self) -> bool:
+        """Manifests, Dockerfiles, pipelines and scripts, by the tools that know them."""
+        return checks.main()
+
     def tests(self) -> bool:
         """pytest on all cores, with servers of its own."""
         workers = str(max(2, os.cpu_count() or 2))
@@ -114,7 +119,7 @@ class Steps:
         return done.returncode == 0
 
 
-EVERYTHING = ["style", "format", "types", "contracts", "tests"]
+EVERYTHING = ["style", "format", "types", "contracts", "checks", "tests"]
 
 
 def main(names: Sequence[str]) -> None:

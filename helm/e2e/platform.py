@@ -25,7 +25,7 @@ class Platform:
         self.kubectl.run("kubectl", "apply", "--filename", str(ROOT / "k8s" / "local" / "namespace.yaml"))
         authority = Authority()
         (self.folder / "ca.crt").write_bytes(authority.pem)
-        pem = authority.server([HOST, "10.77.0.11", "10.77.0.12", "10.77.0.13", *self.load_balancers()])
+        pem = authority.server([HOST, *self.addresses()])
         certificate, _, key = pem.partition(b"-----BEGIN PRIVATE KEY-----")
         (self.folder / "tls.crt").write_bytes(certificate)
         (self.folder / "tls.key").write_bytes(b"-----BEGIN PRIVATE KEY-----" + key)
@@ -33,17 +33,18 @@ class Platform:
         self.kubectl("delete", "secret", "nexus-tls", "--ignore-not-found")
         self.kubectl("create", "secret", "generic", "nexus-tls", "--type=kubernetes.io/tls", *files)
 
-    @staticmethod
-    def load_balancers() -> list[str]:
-        """What the rig gives to services of type LoadBalancer."""
-        return [f"10.77.100.{number}" for number in range(64, 128)]
+    def addresses(self) -> list[str]:
+        """Where the proxy may be: at a node's address, or at what the rig gives to services of type LoadBalancer."""
+        known = [each for node in self.kubectl.get("nodes") for each in node["status"]["addresses"]]
+        nodes = [each["address"] for each in known if each["type"] == "InternalIP"]
+        return nodes + [f"10.77.100.{number}" for number in range(64, 128) if self.kubectl.is_rig]
 
     def install_data(self, *more: str, helm: str = "helm") -> None:
         """PostgreSQL and Redis, ready."""
         image = chosen("image", POSTGRES) + self.images.values("redis.image")
-        api = "--set=network.api[0].ipBlock.cidr=10.77.0.1/32"
+        api = ["--set=network.api[0].ipBlock.cidr=10.77.0.1/32"] if self.kubectl.is_rig else []
         chart = ("nexus-data", str(CHARTS / "nexus-data"))
-        self.helm("upgrade", "--install", *chart, *image, api, *more, WAIT, "--wait", program=helm)
+        self.helm("upgrade", "--install", *chart, *image, *api, *more, WAIT, "--wait", program=helm)
 
     def install(self, image: str, *more: str, helm: str = "helm", check: bool = True) -> str:
         """The application at an image, ready."""
@@ -57,7 +58,7 @@ class Platform:
             "web.autoscaling.enabled": "false",
         }
         words = [f"--set={name}={value}" for name, value in values.items()]
-        hosts = f"--set=allowedHosts={{{','.join(self.load_balancers()[:4])}}}"
+        hosts = f"--set=allowedHosts={{{','.join(self.addresses()[:8])}}}"
         words += [*chosen("image", image), *self.images.values("proxy.image"), hosts, *more]
         chart = ("nexus", str(CHARTS / "nexus"))
         return self.helm("upgrade", "--install", *chart, *words, WAIT, "--wait", program=helm, check=check)
