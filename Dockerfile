@@ -42,9 +42,11 @@ CMD ["/etc/patroni/patroni.yml"]
 # ---- Nexus ----
 
 FROM ${BASE_IMAGE} AS packages
-COPY requirements.txt /requirements.txt
+# Anything but nothing: with what NEXUS_TRACES_ENDPOINT needs.
+ARG TRACES=
+COPY requirements.txt requirements-traces.txt /
 RUN python -m venv /opt/nexus \
-    && /opt/nexus/bin/pip install --no-cache-dir --disable-pip-version-check --no-compile --require-hashes --only-binary :all: -r /requirements.txt \
+    && /opt/nexus/bin/pip install --no-cache-dir --disable-pip-version-check --no-compile --require-hashes --only-binary :all: -r /requirements.txt ${TRACES:+-r /requirements-traces.txt} \
     && /opt/nexus/bin/pip uninstall --yes --quiet pip
 
 FROM packages AS application

@@ -79,7 +79,7 @@ pictures: .environment-test ## Every panel, drawn from a real Prometheus, for do
 # ---- Shipping ----
 
 .PHONY: image sbom scan push kind kind-down e2e e2e-full compose-secrets deploy restore rotate
-image: ## The images nexus and nexus-postgres, by podman, docker or buildah; TAG=1.2.3
+image: ## The images nexus and nexus-postgres, by podman, docker or buildah; TAG=1.2.3, TRACES=on with OpenTelemetry
 	@exec local/image build
 
 sbom: ## What is inside of them, as CycloneDX, in local/state/sbom; TAG=1.2.3
@@ -126,10 +126,11 @@ format: .python ## Bring the code into its layout
 
 lock: .python ## Resolve requirements*.in into the locks; UPGRADE=1 takes newer versions
 	@$(LOCK) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
+	@$(LOCK) $(if $(UPGRADE),--upgrade) requirements-traces.in -o requirements-traces.txt
 	@$(LOCK) $(if $(UPGRADE),--upgrade) requirements-dev.in -o requirements-dev.txt
 	@$(LOCK) $(if $(UPGRADE),--upgrade) local/checkov.in -o local/checkov.txt
 	@$(subst 3.11,3.13,$(LOCK)) $(if $(UPGRADE),--upgrade) helm/nexus-data/image/requirements.in -o helm/nexus-data/image/requirements.txt
-	@git --no-pager diff --stat -- requirements.txt requirements-dev.txt local/checkov.txt helm/nexus-data/image/requirements.txt
+	@git --no-pager diff --stat -- requirements.txt requirements-traces.txt requirements-dev.txt local/checkov.txt helm/nexus-data/image/requirements.txt
 
 clean: ## Remove the virtual environment and all caches; data stay
 	@rm -rf .venv .*_cache app/.*_cache .hypothesis app/.hypothesis

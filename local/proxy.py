@@ -31,6 +31,7 @@ class Proxy(Server):
         metrics_port: int,
         meter: str = "",
         web_threads: int = 16,
+        traces_share: float = 0.0,
     ) -> None:
         super().__init__(directory)
         self.port = https_port
@@ -43,6 +44,7 @@ class Proxy(Server):
             "HTTP_BIND": f"127.0.0.1:{http_port}",
             "METRICS_BIND": f"127.0.0.1:{metrics_port}",
             "METER": meter,
+            "TRACES_PERMILLE": str(round(traces_share * 1000)),
             "CERTIFICATE": str(certificate.pem),
             "ERRORS": str(FOLDER / "errors"),
             "SOCKET": "unix@admin.sock",  # in the working directory: a socket's whole path may have 107 characters only

@@ -53,6 +53,7 @@ class Stack:
             http_port=self.doors["http"],
             metrics_port=settings.port("proxy-metrics"),
             meter=self.address("meter"),
+            traces_share=_traces_share(),
             web_threads=self._number("NEXUS_WEB_WORKERS", WEB_WORKERS) * self._number("NEXUS_WEB_THREADS", WEB_THREADS),
         )
 
@@ -164,6 +165,16 @@ class Stack:
     def _number(variable: str, default: int) -> int:
         given = os.environ.get(variable, "")
         return int(given) if given.isdigit() else default
+
+
+def _traces_share() -> float:
+    """As the roles read it, who also say what is wrong with it."""
+    if not os.environ.get("NEXUS_TRACES_ENDPOINT"):
+        return 0.0
+    try:
+        return float(os.environ.get("NEXUS_TRACES_SHARE") or 0.01)
+    except ValueError:
+        return 0.0
 
 
 def _door(variable: str, default: int) -> int:

@@ -160,3 +160,15 @@ def handshake(
         tls.wrap_socket(plain, server_hostname="localhost") as secure,
     ):
         return secure.version(), secure.selected_alpn_protocol()
+
+
+@pytest.mark.parametrize(("permille", "flags"), [("0", "00"), ("1000", "01")])
+def test_so_many_of_the_traces_that_begin_here_are_to_be_recorded(
+    open_door: OpenDoor, permille: str, flags: str
+) -> None:
+    door = open_door(web=[NOBODY], variables={"TRACES_PERMILLE": permille})
+    with client_of(door) as client:
+        request_id = client.get("/").headers["X-Request-ID"]
+    (line,) = [line for line in door.access_log() if line["request_id"] == request_id]
+    assert (line["trace_id"], line["trace_flags"]) == (request_id.replace("-", ""), flags)
+    assert line["parent_span_id"] == "-"

@@ -53,6 +53,20 @@ def test_prometheus_reads_metrics_and_nothing_else_where_it_is_named() -> None:
     assert set(matrix.table(manifests)) - GOLDEN == METRICS
 
 
+def test_who_has_spans_reaches_the_collector_and_nothing_else_of_its_namespace() -> None:
+    monitoring = MONITORED["network"]["monitoring"]
+    traced = {"traces": {"endpoint": "http://collector.monitoring:4318", "peers": monitoring}}
+    manifests = [*render("nexus", traced), *render("nexus-data")]
+    (collector,) = (end for end in matrix.OUTSIDE if end.namespace == "monitoring")
+    reached = {
+        (end.name, port)
+        for end in matrix.ends(manifests)
+        for port in (4317, 4318, 9090)
+        if matrix.allowed(manifests, end, collector, port)
+    }
+    assert reached == {(role, 4318) for role in ("proxy", "web", "live", "worker", "relay")}
+
+
 def test_the_address_of_the_api_closes_the_way_out() -> None:
     api = {"network": {"api": [{"ipBlock": {"cidr": "10.77.0.1/32"}}]}}
     manifests = [*render("nexus"), *render("nexus-data", api)]

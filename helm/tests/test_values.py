@@ -45,6 +45,9 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("nexus", {"config": {"logLevel": "loud"}}, "logLevel"),
     ("nexus", {"config": {"rateLimit": "300"}}, "rateLimit"),
     ("nexus", {"drainSeconds": "5s"}, "drainSeconds"),
+    ("nexus", {"traces": {"endpoint": "http://collector:4318"}}, "traces.peers is missing"),
+    ("nexus", {"traces": {"endpoint": "collector:4318"}}, "endpoint"),
+    ("nexus", {"traces": {"share": 2}}, "share"),
     ("nexus", {"database": {"secretName": ""}}, "secretName"),
     ("nexus-data", {"postgres": {"replicas": 2}}, "replicas"),
     ("nexus-data", {"postgres": {"storage": {"size": "ten"}}}, "size"),
@@ -76,6 +79,7 @@ ASSUMED: dict[str, dict[str, Any]] = {
     "monitoring.": {
         "monitoring": {each: {"enabled": True} for each in ("serviceMonitor", "prometheusRule", "dashboards")}
     },
+    "traces.": {"traces": {"endpoint": "http://collector:4318", "peers": [{"podSelector": {}}]}},
     "proxy.autoscaling.": {"proxy": {"autoscaling": {"enabled": True}}},
     "live.autoscaling.": {"live": {"autoscaling": {"enabled": True}}},
     "worker.autoscaling.": {"worker": {"autoscaling": {"enabled": True}}},
@@ -109,6 +113,8 @@ OTHERS: dict[str, Any] = {
     "httpRoute.enabled": None,
     "httpRoute.parentRefs": [{"name": "other"}],
     "monitoring.serviceMonitor.interval": "1m",
+    "traces.endpoint": "http://other:4318",
+    "traces.share": 0.5,
     "redis.enabled": None,
     "trial": None,
     "network.egress": [{"ports": [{"port": 587}]}],

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from nexus.api import freshness
-from nexus.kernel import database, logging, metrics, use_cases, waiting
+from nexus.kernel import database, logging, metrics, traces, use_cases, waiting
 from nexus.kernel.errors import Malformed, PayloadTooLarge, UnsupportedMediaType
 
 BODY_MAX: Final = 65_536
@@ -140,8 +140,12 @@ class RequestMiddleware:
             return self.get_response(request)
         # First of all: the refusal of a host, too, tells its own id and not that of the thread's last request.
         logging.bind_request(read_request_id(request.headers.get("X-Request-ID", "")))
+        traces.bind(request.headers.get("traceparent", ""))
         request.get_host()  # refuses a host name that is not ours before anything reads it
-        door = door_of(request.path)
+        with traces.span("request", "server") as span:
+            return self._answer(request, door_of(request.path), span)
+
+    def _answer(self, request: HttpRequest, door: str, span: traces.Silent) -> HttpResponseBase:
         started = time.perf_counter()
         metrics.REQUESTS_IN_FLIGHT.labels(door).inc()
         status = 500
@@ -163,20 +167,20 @@ class RequestMiddleware:
         finally:
             metrics.REQUESTS_IN_FLIGHT.labels(door).dec()
             metrics.REQUESTS.labels(door, status).inc()
-            _log(request, door, status, time.perf_counter() - started)
+            _tell(request, door, status, time.perf_counter() - started, span)
         return response
 
 
-def _log(request: HttpRequest, door: str, status: int, seconds: float) -> None:
+def _tell(request: HttpRequest, door: str, status: int, seconds: float, span: traces.Silent) -> None:
     match = request.resolver_match
-    logging.log.info(
-        "request",
-        door=door,
-        method=request.method,
+    facts: dict[str, Any] = {
+        "door": door,
+        "method": request.method,
         # The pattern, not the path: no ids, no keys, few values.
-        route=match.route if match else None,
-        use_case=getattr(request, "use_case", None),
-        user_id=getattr(request, "user_id", None),
-        status=status,
-        ms=round(seconds * 1000, 1),
-    )
+        "route": match.route if match else None,
+        "use_case": getattr(request, "use_case", None),
+        "status": status,
+    }
+    span.tell(facts["use_case"] or "", **facts)
+    facts |= {"user_id": getattr(request, "user_id", None), "ms": round(seconds * 1000, 1)}
+    logging.log.info("request", **{name: fact for name, fact in facts.items() if fact is not None})

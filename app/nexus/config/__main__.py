@@ -35,9 +35,11 @@ def _worker(environment: Environment) -> None:
 
 def _relay(environment: Environment) -> None:
     _set_up("relay")
+    from nexus.config import traces
     from nexus.config.relay import Relay
 
     Relay().run()
+    traces.stop()
 
 
 def _migrate(environment: Environment) -> None:
@@ -54,9 +56,11 @@ def _fencer(environment: Environment) -> None:
 
 
 def _meter(environment: Environment) -> None:
-    from nexus.config import meter
+    from nexus.config import meter, traces
 
+    traces.start(environment, "proxy")
     meter.run(environment)
+    traces.stop()
 
 
 ROLES: Final[dict[str, Callable[[Environment], None]]] = {
@@ -99,9 +103,10 @@ def _set_up(role: str) -> None:
     django.setup()
     from django.conf import settings
 
-    from nexus.config import sentry
+    from nexus.config import sentry, traces
 
     sentry.start(settings.NEXUS, role)
+    traces.start(settings.NEXUS, role)
     if not settings.BROKER_URL:
         sys.exit(f"nexus: the role {role} needs a broker: set NEXUS_BROKER_URL or NEXUS_REDIS_URL.")
 

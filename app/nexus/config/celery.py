@@ -10,12 +10,13 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 from kombu import Queue
 
-from nexus.config import broker
+from nexus.config import broker, sentry
+from nexus.config import traces as config_traces
 from nexus.config.environment import Environment
 from nexus.config.reactions import QUEUES, Reaction
 from nexus.config.schedule import every_reaction
 from nexus.config.state import show_life
-from nexus.kernel import clock, database, deliveries, logging, metrics, use_cases
+from nexus.kernel import clock, database, deliveries, logging, metrics, privacy, traces, use_cases
 from nexus.kernel.errors import OutcomeUnknown
 
 # Below the outbox's lease of 30 s: a task is over, or killed, before its delivery is sent again.
@@ -80,24 +81,29 @@ def work(environment: Environment) -> None:
 
 
 def _task(reaction: Reaction) -> "Task[..., None]":
-    def run(delivery_id: int, is_resent: bool) -> None:
-        deliver(reaction, delivery_id, is_resent=is_resent)
+    def run(task: "Task[..., None]", delivery_id: int, is_resent: bool) -> None:
+        traces.bind(task.request.get("traceparent") or "")
+        with traces.span("deliver", "consumer", reaction=reaction.name) as span:
+            span.tell(outcome=deliver(reaction, delivery_id, is_resent=is_resent))
 
     run.__doc__ = reaction.function.__doc__
-    return app.task(name=reaction.name)(run)
+    return app.task(name=reaction.name, bind=True)(run)
 
 
 TASKS: Final[dict[str, "Task[..., None]"]] = {name: _task(reaction) for name, reaction in every_reaction().items()}
 
 
-def deliver(reaction: Reaction, delivery_id: int, *, is_resent: bool) -> None:
-    """Runs a reaction and deletes its delivery, in one transaction; a failure is written down for the next try."""
+def deliver(reaction: Reaction, delivery_id: int, *, is_resent: bool) -> str:
+    """Runs a reaction and deletes its delivery, in one transaction; a failure is written down for the next try.
+
+    Returns what became of it: ok, skipped, failed, buried or given_back.
+    """
     started = time.perf_counter()
     outcome = "skipped"
     try:
         with database.time_budget(BUDGET_S), use_cases.through_door("worker"):
             if is_resent and not database.retrying(partial(deliveries.count_begin, delivery_id)):
-                return
+                return outcome
             # Once more after a COMMIT whose answer was lost is right: if it was done, the row is gone.
             taken = database.in_transaction(partial(_react, reaction, delivery_id), is_repeatable=True)
         if taken is not None:
@@ -114,6 +120,7 @@ def deliver(reaction: Reaction, delivery_id: int, *, is_resent: bool) -> None:
             "reaction", reaction=reaction.name, delivery_id=delivery_id, outcome=outcome, ms=round(seconds * 1000, 1)
         )
         logging.bind_request("")
+    return outcome
 
 
 def _react(reaction: Reaction, delivery_id: int) -> deliveries.Taken | None:
@@ -135,7 +142,7 @@ def _fail(reaction: Reaction, delivery_id: int, error: Exception, *, is_counted:
             if not is_our_fault:
                 database.retrying(partial(deliveries.give_back, delivery_id, is_counted=is_counted))
                 return "given_back"
-            text = f"{type(error).__name__}: {error}"
+            text = f"{type(error).__name__}: {privacy.without_persons(str(error))}"
             is_buried = database.retrying(partial(deliveries.fail, delivery_id, text, is_counted=is_counted))
             return "buried" if is_buried else "failed"
     except (DatabaseError, InterfaceError) as second:
@@ -161,6 +168,12 @@ app.steps["consumer"].update((broker.FollowMaster, broker.CountAcknowledgements)
 @signals.setup_logging.connect(weak=False)
 def _keep_our_logging(**_: Any) -> None:
     """Celery configures none when somebody listens here."""
+
+
+@signals.worker_process_shutdown.connect(weak=False)
+def _send_what_waits(**_: Any) -> None:
+    config_traces.stop()
+    sentry.flush()
 
 
 @signals.worker_process_init.connect(weak=False)

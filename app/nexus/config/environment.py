@@ -40,6 +40,12 @@ def _integer(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _share(value: str) -> float:
+    if not (value.replace(".", "", 1).isdigit() and value.isascii() and float(value) <= 1):
+        raise ValueError("must be a number from 0 to 1, for example 0.01")
+    return float(value)
+
+
 def _switch(value: str) -> bool:
     if value not in ("on", "off"):
         raise ValueError("must be on or off")
@@ -197,6 +203,12 @@ class Environment:
     sentry_dsn: str = _variable(
         _url("https", "http", empty=True), "Where errors are sent; empty: nowhere", "", secret=True
     )
+    traces_endpoint: str = _variable(
+        _url("https", "http", empty=True), "Collector of traces (OTLP over HTTP), http://host:4318; empty: none", ""
+    )
+    traces_share: float = _variable(
+        _share, "Part of the traces that is recorded, 0 to 1, where who asks does not say it", "0.01"
+    )
     rate_limits: bool = _variable(_switch, "Rate limits; off only for load tests", "on")
     rate_limit: tuple[int, int] = _variable(_quota, "Calls of one user (or address) in so many seconds", "300/300")
     rate_limit_credentials: tuple[int, int] = _variable(
@@ -256,6 +268,7 @@ _OF_ROLE: Final = {
     "meter": frozenset(
         {"environment", "release", "log_level", "state_directory", "metrics_bind", "meter_bind", "meter_certificate"}
     )
+    | {"traces_endpoint", "traces_share"}
 }
 
 

@@ -7,17 +7,19 @@ import signal
 import socket
 import time
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from cryptography import x509
 
 from nexus.config.environment import Environment
 from nexus.config.state import show_life
-from nexus.kernel import metrics
+from nexus.kernel import metrics, traces
 from nexus.kernel.logging import log
+from nexus.kernel.traces import Place, Span
 
 # What waits while this process does not run: some thousand lines.
 _BUFFER_BYTES: Final = 4 * 1024 * 1024
@@ -84,6 +86,24 @@ def count(line: bytes) -> None:
         metrics.METER_LINES_UNREAD.inc()
         return
     metrics.DOOR_SECONDS.labels(door, outcome).observe(max(0, ms) / 1000)
+    if row.get("trace_flags") == "01":
+        traces.record(span_of(row, door, outcome))
+
+
+def span_of(row: dict[str, Any], door: str, outcome: str) -> Span:
+    """The trace's first span, as HAProxy has measured it. No path and no address: they may be somebody's."""
+    ended_ns = int(datetime.fromisoformat(row["time"]).timestamp() * 1000) * 1_000_000
+    names = ("method", "status", "backend", "server", "retries", "termination", "queue_ms", "connect_ms", "response_ms")
+    return Span(
+        "proxy",
+        "server",
+        Place(row["trace_id"], row["span_id"], is_recorded=True),
+        row["parent_span_id"].strip("-"),
+        begun_ns=ended_ns - row["total_ms"] * 1_000_000,
+        ended_ns=ended_ns,
+        error="" if outcome in ("ok", "limited", "left") else outcome,
+        attributes={"door": door, "outcome": outcome, **{name: row[name] for name in names}},
+    )
 
 
 def door_of(path: str) -> str:

@@ -1,5 +1,6 @@
 """The role migrate: brings the database to this release, patiently, and says by its status whether it could."""
 
+import io
 import sys
 import time
 from typing import Final
@@ -46,6 +47,15 @@ def migrate(environment: Environment, patience_s: float = PATIENCE_S) -> None:
         pause = min(pause * 2, 5.0)
 
 
+class _Lines(io.StringIO):
+    """What Django says, in lines as ours are."""
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            log.info("migrating", says=text.strip())
+        return len(text)
+
+
 def _migrate_alone() -> None:
     from django.core.management import call_command
     from django.db import connection
@@ -53,6 +63,6 @@ def _migrate_alone() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
     try:
-        call_command("migrate", interactive=False, verbosity=1)
+        call_command("migrate", interactive=False, verbosity=1, no_color=True, stdout=_Lines())
     finally:
         connection.close()  # which gives the lock back

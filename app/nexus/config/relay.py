@@ -19,7 +19,7 @@ from nexus.config.counting import Counting
 from nexus.config.reactions import QUEUES, REACTIONS
 from nexus.config.schedule import SCHEDULE, every_reaction
 from nexus.config.state import show_life
-from nexus.kernel import database, deliveries, metrics, nodes, replication, vitals
+from nexus.kernel import database, deliveries, metrics, nodes, replication, traces, vitals
 from nexus.kernel.deliveries import Job
 from nexus.kernel.logging import log
 from nexus.kernel.parking import BREAKER
@@ -123,7 +123,8 @@ class Relay:
         jobs = deliveries.lease(names, BATCH)
         for number, job in enumerate(jobs):
             try:
-                self._queues.send(job, self._reactions[job.reaction].queue)
+                with traces.following(job.traceparent), traces.span("send", "producer", reaction=job.reaction):
+                    self._queues.send(job, self._reactions[job.reaction].queue)
             except self._queues.errors as error:
                 self._queues.note_trouble(error)
                 # This one may have arrived: a second copy finds no row, or is the one that does the work.
@@ -166,7 +167,13 @@ class BrokerQueues:
         """Puts a job into its queue; raises one of `errors` within seconds when that cannot be."""
         assert self._connection is not None  # noqa: S101 (with_room() has just said so)
         producer = app.amqp.Producer(self._connection, auto_declare=False)
-        TASKS[job.reaction].apply_async((job.id, job.is_resent), queue=queue, producer=producer, retry=False)
+        TASKS[job.reaction].apply_async(
+            (job.id, job.is_resent),
+            queue=queue,
+            producer=producer,
+            retry=False,
+            headers={"traceparent": traces.traceparent()},
+        )
         self._sizes[queue] += 1
 
     def note_trouble(self, error: BaseException) -> None:

@@ -1,20 +1,14 @@
 """Error reports to Sentry, when there is a DSN: what failed and where, never whose data it was."""
 
-import re
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from nexus.config.environment import Environment
-from nexus.kernel import logging, use_cases
+from nexus.kernel import logging, traces
+from nexus.kernel.privacy import without_persons
 
 if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint
-
-HEADERS_KEPT: Final = frozenset({"accept", "content-length", "content-type", "host", "user-agent", "x-request-id"})
-_ADDRESS: Final = re.compile(r"[\w.+%-]+@[\w-]+(\.[\w-]+)+")
-# What Postgres shows of a row that it refuses: Key (email)=(someone@example.org) already exists.
-_ROW_VALUES: Final = re.compile(r"\)=\(.*?\)")
-_URL_PASSWORD: Final = re.compile(r"(://[^:/@\s]*:)[^@\s]+@")
 
 
 def start(environment: Environment, role: str) -> None:
@@ -22,6 +16,7 @@ def start(environment: Environment, role: str) -> None:
     if not environment.sentry_dsn:
         return
     import sentry_sdk
+    from sentry_sdk.integrations.atexit import AtexitIntegration
     from sentry_sdk.integrations.logging import LoggingIntegration
 
     sentry_sdk.init(
@@ -35,7 +30,9 @@ def start(environment: Environment, role: str) -> None:
         max_breadcrumbs=20,
         shutdown_timeout=2,
         traces_sample_rate=0.0,
-        integrations=[LoggingIntegration(level=None)],
+        # What fails is logged: no library needs to be changed for that, and each change costs every request.
+        auto_enabling_integrations=False,
+        integrations=[LoggingIntegration(level=None), AtexitIntegration(callback=lambda pending, timeout: None)],
         before_send=_scrub,
     )
     sentry_sdk.set_tag("role", role)
@@ -50,38 +47,28 @@ def flush() -> None:
 
 
 def _scrub(event: "Event", hint: "Hint") -> "Event":
-    """Names the use-case; leaves out bodies, queries, cookies, users, and what looks like a person or a password."""
-    if name := use_cases.current():
+    """Names the use-case; leaves out requests, users, and what looks like a person or a password."""
+    line = _line_of(hint)
+    if name := line.get("use_case") or logging.current_use_case.get():
         event["transaction"] = name
-    if value := logging.request_id():
-        event.setdefault("tags", {})["request_id"] = value
+    for tag, value in (("request_id", logging.request_id()), ("trace_id", traces.trace_id())):
+        if value := line.get(tag) or value:
+            event.setdefault("tags", {})[tag] = value
     event.pop("user", None)
     event.pop("extra", None)
     event.pop("breadcrumbs", None)
-    request: dict[str, Any] = event.get("request") or {}
-    headers = request.get("headers") or {}
-    kept: dict[str, Any] = {
-        "method": request.get("method"),
-        "url": str(request.get("url", "")).partition("?")[0],
-        "headers": {name: value for name, value in headers.items() if name.lower() in HEADERS_KEPT},
-    }
-    event["request"] = kept
-    _name_log_line(event, hint)
+    event.pop("request", None)
+    if "log_record" in hint:
+        # Of a line only its name: its other values may be anything.
+        name = line.get("event") or str(hint["log_record"].msg)
+        event["logentry"] = {"message": without_persons(name), "params": []}
     exceptions: Any = event.get("exception") or {}
     for value in exceptions.get("values", ()):
         value["value"] = without_persons(str(value.get("value", "")))
     return event
 
 
-def without_persons(text: str) -> str:
-    """`text` without e-mail addresses, values of rows and passwords in addresses of servers."""
-    return _ADDRESS.sub("[address]", _ROW_VALUES.sub(")=([value])", _URL_PASSWORD.sub(r"\1[password]@", text)))
-
-
-def _name_log_line(event: "Event", hint: "Hint") -> None:
-    """Of a log line of ours only its name: its other values may be anything."""
+def _line_of(hint: "Hint") -> dict[str, Any]:
+    """The log line of ours that makes this report; empty when it is another's, or none."""
     record = hint.get("log_record")
-    if record is None:
-        return
-    message = record.msg.get("event", "") if isinstance(record.msg, dict) else str(record.msg)
-    event["logentry"] = {"message": without_persons(str(message)), "params": []}
+    return record.msg if record is not None and isinstance(record.msg, dict) else {}

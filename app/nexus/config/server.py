@@ -19,7 +19,7 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from nexus.config import sentry
+from nexus.config import sentry, traces
 from nexus.config.environment import Environment
 from nexus.kernel.logging import log
 
@@ -159,6 +159,7 @@ class JsonLogger(Logger):  # type: ignore[misc]
 def _leave(_arbiter: Arbiter, worker: Worker) -> None:
     """Ends a worker that has served at once: Python would take apart the whole application first, for seconds."""
     if worker.booted:
+        traces.stop()
         sentry.flush()
         stdlib_logging.shutdown()
         os._exit(0)
@@ -186,6 +187,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Any:
         """The application."""
         sentry.start(self.environment, self.role)
+        traces.start(self.environment, self.role)
         if self.role == "web":
             _give_locks_back_soon()
         application: Any = import_string(f"nexus.config.{'wsgi' if self.role == 'web' else 'asgi'}.application")

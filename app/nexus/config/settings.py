@@ -199,6 +199,7 @@ CORS_ALLOW_HEADERS = [
     "if-match",
     "if-none-match",
     "last-event-id",
+    "traceparent",
     "x-nexus-written",
 ]
 CORS_EXPOSE_HEADERS = [

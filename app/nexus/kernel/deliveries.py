@@ -15,7 +15,7 @@ import orjson
 from django.db import connection
 from django.db.models import Min
 
-from nexus.kernel import clock, database, metrics, outbox
+from nexus.kernel import clock, database, metrics, outbox, traces
 from nexus.kernel.logging import log
 from nexus.kernel.outbox import DeadLetter, Delivery, OutboxEvent, ScheduledRun
 
@@ -33,6 +33,7 @@ class Job:
     id: int
     reaction: str
     is_resent: bool
+    traceparent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ def make_of_events(reactions: Mapping[str, Sequence[str]], limit: int) -> int:
                 reaction=reaction,
                 payload=event.payload,
                 request_id=event.request_id,
+                traceparent=event.traceparent,
                 # As old as the event; but a clock of another host that is ahead must not hold it back.
                 created_at=min(event.created_at, now),
                 due_at=min(event.created_at, now),
@@ -87,7 +89,7 @@ def lease(reactions: Iterable[str], limit: int) -> list[Job]:
                 WHERE due_at <= %s AND reaction = ANY(%s) ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED
             )
             UPDATE nexus_delivery AS d SET due_at = %s FROM due WHERE d.id = due.id
-            RETURNING d.id, d.reaction, due.is_resent
+            RETURNING d.id, d.reaction, due.is_resent, d.traceparent
             """,
             [now, list(reactions), limit, now + outbox.LEASE],
         )
@@ -220,6 +222,7 @@ def _bury(rows: list[Delivery]) -> None:
             reaction=row.reaction,
             payload=row.payload,
             request_id=row.request_id,
+            traceparent=row.traceparent,
             created_at=row.created_at,
             attempts=row.attempts,
             last_error=row.last_error,
@@ -229,4 +232,12 @@ def _bury(rows: list[Delivery]) -> None:
     Delivery.objects.filter(id__in=[row.id for row in rows]).delete()
     for row in rows:
         metrics.DEAD_LETTERS.labels(row.reaction).inc()
-        log.error("delivery_buried", reaction=row.reaction, delivery_id=row.id, error=row.last_error.splitlines()[-1:])
+        error = row.last_error.splitlines()[-1:]
+        with traces.following(row.traceparent):
+            log.error(
+                "delivery_buried",
+                request_id=row.request_id,
+                reaction=row.reaction,
+                delivery_id=row.id,
+                error=error,
+            )

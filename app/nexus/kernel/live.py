@@ -3,14 +3,17 @@
 import functools
 import re
 import time
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
 
-from nexus.kernel import redis
+from nexus.kernel import redis, traces
 
 if TYPE_CHECKING:
     from redis import Redis
+
+_MESSAGE: Final = re.compile(r"t=(\d+\.\d+)(?: (\S+))?")
 
 
 def user_channel(user_id: int) -> str:
@@ -33,14 +36,23 @@ def push_post(post_id: int) -> None:
     _push(post_channel(post_id))
 
 
-def sent_at(message: bytes) -> float | None:
-    """When a message was sent (seconds since 1970); None for one of another release."""
-    text = message.decode("ascii", "replace")
-    return float(text[2:]) if re.fullmatch(r"t=\d+\.\d+", text) else None
+@dataclass(frozen=True, slots=True)
+class WakeUp:
+    """When it was sent (seconds since 1970), and the trace that it belongs to; empty: none that is recorded."""
+
+    sent_at: float
+    traceparent: str
+
+    @classmethod
+    def of(cls, message: bytes) -> "WakeUp | None":
+        """What a message says; None for one of another release."""
+        found = _MESSAGE.fullmatch(message.decode("ascii", "replace"))
+        return None if found is None else cls(float(found[1]), found[2] or "")
 
 
 def _push(channel: str) -> None:
     def send(client: "Redis") -> object:
-        return client.publish(channel, f"t={time.time():.3f}")
+        trace = f" {traces.traceparent()}" if traces.is_recorded() else ""
+        return client.publish(channel, f"t={time.time():.3f}{trace}")
 
     transaction.on_commit(functools.partial(redis.attempt, "live", send, None), robust=True)

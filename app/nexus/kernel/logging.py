@@ -2,11 +2,14 @@
 
 import logging
 import logging.config
+import sys
 from contextvars import ContextVar
 from typing import Any
 
 import orjson
 import structlog
+
+from nexus.kernel import privacy, traces
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 # Of kernel.use_cases, which knows what runs; here because everything that logs may not know that.
@@ -31,9 +34,45 @@ def bind_request(value: str) -> None:
 
 
 def _add_context(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    for name, value in (("request_id", _request_id.get()), ("use_case", current_use_case.get())):
+    found = (
+        ("request_id", _request_id.get()),
+        ("trace_id", traces.trace_id()),
+        ("use_case", current_use_case.get()),
+    )
+    for name, value in found:
         if value:
             event.setdefault(name, value)
+    return event
+
+
+def failed_in(use_case: str, error: BaseException) -> None:
+    """Whoever tells of the error later, names what failed with it."""
+    error.use_case = use_case  # type: ignore[attr-defined]  # an exception takes any attribute
+
+
+def _add_exception(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """The traceback of `exc_info`, which stays for Sentry, and what failed; nobody's data in any error."""
+    if isinstance(event.get("error"), str):
+        event["error"] = privacy.without_persons(event["error"])
+    told = event.get("exc_info")
+    if told is True:
+        told = sys.exc_info()
+    error = told[1] if isinstance(told, tuple) else told
+    if isinstance(error, BaseException):
+        event["exc_info"], event["exception"] = error, privacy.traceback_of(error)
+        if name := getattr(error, "use_case", None):
+            event.setdefault("use_case", name)
+    return event
+
+
+def _hand_over(logger: Any, method: str, event: structlog.types.EventDict) -> tuple[tuple[Any], dict[str, Any]]:
+    error = event.pop("exc_info", None)
+    arguments, options = structlog.stdlib.ProcessorFormatter.wrap_for_formatter(logger, method, event)
+    return arguments, {**options, "exc_info": error}
+
+
+def _without_exc_info(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    event.pop("exc_info", None)
     return event
 
 
@@ -54,10 +93,10 @@ def configure(*, level: str, role: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         add_role,
         _add_context,
-        structlog.processors.format_exc_info,
+        _add_exception,
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, _hand_over],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -67,6 +106,7 @@ def configure(*, level: str, role: str) -> None:
         "foreign_pre_chain": shared,
         "processors": [
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _without_exc_info,
             structlog.processors.JSONRenderer(serializer=_to_json),
         ],
     }

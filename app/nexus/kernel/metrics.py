@@ -24,6 +24,11 @@ METER_LINES_UNREAD = Counter("nexus_meter_lines_unread_total", "Lines of HAProxy
 CERTIFICATE_EXPIRES = Gauge(
     "nexus_certificate_expires_timestamp_seconds", "When the door's certificate ends", multiprocess_mode="mostrecent"
 )
+SPANS = Counter(
+    "nexus_spans_total",
+    "Spans of traces, by outcome (sent; dropped: the collector was away, or too slow)",
+    ["outcome"],
+)
 USE_CASE_SECONDS = Histogram(
     "nexus_use_case_duration_seconds",
     "Time of a use-case, by door (rest, graphql, live, web, admin, worker) and outcome (ok or the error's code)",

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from django.contrib.postgres.indexes import BTreeIndex
 from django.db import connection, models
 
-from nexus.kernel import clock, database, logging
+from nexus.kernel import clock, database, logging, traces
 from nexus.kernel.ids import new_id
 
 LEASE: Final = timedelta(seconds=30)
@@ -46,6 +46,7 @@ class OutboxEvent(models.Model):
     name = models.CharField(max_length=80)
     payload = models.JSONField()
     request_id = models.CharField(max_length=64, blank=True)
+    traceparent = models.CharField(max_length=traces.HEADER_MAX, blank=True, db_default="")
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
@@ -62,6 +63,7 @@ class Delivery(models.Model):
     reaction = models.CharField(max_length=80)
     payload = models.JSONField()
     request_id = models.CharField(max_length=64, blank=True)
+    traceparent = models.CharField(max_length=traces.HEADER_MAX, blank=True, db_default="")
     created_at = models.DateTimeField(default=clock.now)
     due_at = models.DateTimeField(default=clock.now)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -83,6 +85,7 @@ class DeadLetter(models.Model):
     reaction = models.CharField(max_length=80)
     payload = models.JSONField()
     request_id = models.CharField(max_length=64, blank=True)
+    traceparent = models.CharField(max_length=traces.HEADER_MAX, blank=True, db_default="")
     created_at = models.DateTimeField()
     died_at = models.DateTimeField(default=clock.now)
     attempts = models.PositiveSmallIntegerField()
@@ -112,10 +115,16 @@ def publish(*events: Event) -> None:
     """Stores events with the change that they tell of: both or neither."""
     if not connection.in_atomic_block:
         raise RuntimeError("an event is published inside the transaction of its change")
-    OutboxEvent.objects.bulk_create(
-        OutboxEvent(name=type(event).__name__, payload=event.payload(), request_id=logging.request_id())
-        for event in events
-    )
+    with traces.span("publish", "producer", events=" ".join(type(event).__name__ for event in events)):
+        OutboxEvent.objects.bulk_create(
+            OutboxEvent(
+                name=type(event).__name__,
+                payload=event.payload(),
+                request_id=logging.request_id(),
+                traceparent=traces.traceparent(),
+            )
+            for event in events
+        )
 
 
 def run_dead_letters_again(ids: Iterable[int]) -> int:
@@ -128,6 +137,7 @@ def run_dead_letters_again(ids: Iterable[int]) -> int:
                 reaction=letter.reaction,
                 payload=letter.payload,
                 request_id=letter.request_id,
+                traceparent=letter.traceparent,
                 created_at=letter.created_at,
                 last_error=letter.last_error,
             )

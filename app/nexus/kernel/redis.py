@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool, SentinelConnectionPoolProxy
 
-from nexus.kernel import metrics, sentinel
+from nexus.kernel import metrics, sentinel, traces
 from nexus.kernel.logging import log
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def attempt(purpose: str, run: Callable[["redis.Redis"], T], default: T) -> T:
     if is_blocked() or (_is_doubtful and not _is_our_turn()):
         return default
     try:
-        answer = run(client())
+        with traces.span("redis", "client", purpose=purpose):
+            answer = run(client())
     except (RedisError, OSError) as error:
         _block()
         metrics.REDIS_ERRORS.labels(purpose).inc()

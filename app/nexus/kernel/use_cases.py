@@ -8,10 +8,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
 
-from nexus.kernel import metrics, replicas, stale
+from nexus.kernel import metrics, replicas, stale, traces
 from nexus.kernel.errors import DomainError, EmailNotConfirmed
 from nexus.kernel.logging import current_use_case as _current
-from nexus.kernel.logging import log
+from nexus.kernel.logging import failed_in, log
 from nexus.kernel.viewer import Viewer
 
 P = ParamSpec("P")
@@ -96,7 +96,7 @@ def _declare(
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             if _current.get() is not None:
                 return function(*args, **kwargs)
-            with _counted(name, errors):
+            with traces.span(name, use_case=name, door=_door.get()), _counted(name, errors):
                 allow(cast("Viewer | None", kwargs.get("actor")))
                 if kind == "query" and needs_node:
                     return replicas.read(
@@ -125,6 +125,9 @@ def _counted(name: str, declared: tuple[type[DomainError], ...]) -> Iterator[Non
         outcome = error.code
         if is_strict and not isinstance(error, declared):
             raise RuntimeError(f"{name} does not declare the error {error.code}") from error
+        raise
+    except Exception as error:
+        failed_in(name, error)
         raise
     finally:
         seconds, door = time.perf_counter() - started, _door.get()

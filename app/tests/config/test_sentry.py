@@ -1,64 +1,46 @@
 """What Sentry is told, by the real SDK over HTTP; and what it is not told."""
 
-import gzip
 import json
 import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sentry_sdk
 from django.conf import settings
+from django.db import connection
 
 from nexus.config import sentry
 from nexus.kernel.logging import bind_request, current_use_case
+from tests.collector import Silent
+from tests.config.processes import eventually
+from tests.config.test_serving import Replica
+from tests.sentry_server import Received
 
 PASSWORD = "hunter2"
 REVEALING = f"Key (email)=(ada@example.org) exists; mail to bob@example.org; postgres://nexus:{PASSWORD}@db/nexus"
 
 
-class Received(HTTPServer):
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.events: list[dict[str, Any]] = []
-        self.texts: list[str] = []
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Received
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        text = (gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body).decode()
-        self.server.texts.append(text)
-        self.server.events += [each for each in map(json.loads, filter(None, text.splitlines())) if "level" in each]
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Silent."""
-
-
 @pytest.fixture
 def received() -> Iterator[Received]:
-    server = Received()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with Received() as server:
+        yield server
 
 
 @pytest.fixture
 def reporting(received: Received) -> Iterator[Received]:
-    dsn = f"http://key@127.0.0.1:{received.server_port}/1"
-    sentry.start(replace(settings.NEXUS, sentry_dsn=dsn, release="1.2.3", environment="staging"), "web")
+    sentry.start(replace(settings.NEXUS, sentry_dsn=received.dsn, release="1.2.3", environment="staging"), "web")
     yield received
+    stop_reporting()
+    bind_request("")
+
+
+def stop_reporting() -> None:
     sentry_sdk.get_client().close()
     sentry_sdk.get_global_scope().set_client(None)
-    bind_request("")
 
 
 def test_a_failure_is_reported_by_use_case_release_and_request_without_anybodys_data(reporting: Received) -> None:
@@ -76,9 +58,7 @@ def test_a_failure_is_reported_by_use_case_release_and_request_without_anybodys_
     (event,) = reporting.events
     assert (event["transaction"], event["release"], event["environment"]) == ("publish_post", "1.2.3", "staging")
     assert event["tags"] == {"role": "web", "request_id": "c0ffee"}
-    assert event["exception"]["values"][0]["value"] == (
-        "Key (email)=([value]) exists; mail to [address]; postgres://nexus:[password]@db/nexus"
-    )
+    assert event["exception"]["values"][0]["value"] == "Key (email)=([value]"
     assert not any(word in text for text in reporting.texts for word in (PASSWORD, "example.org"))
 
 
@@ -90,36 +70,45 @@ def test_a_log_line_of_an_error_is_reported_by_its_name_only(reporting: Received
     assert not any(word in text for text in reporting.texts for word in (PASSWORD, "example.org"))
 
 
-def test_of_a_request_only_what_names_nobody_is_kept() -> None:
-    event: Any = sentry._scrub(
-        {
-            "user": {"id": "7", "ip_address": "192.0.2.1"},
-            "extra": {"token": "hunter2"},
-            "request": {
-                "method": "POST",
-                "url": "https://nexus.example/api/v1/posts?cursor=hunter2",
-                "query_string": "cursor=hunter2",
-                "data": {"text": "hunter2"},
-                "cookies": {"sessionid": "hunter2"},
-                "env": {"REMOTE_ADDR": "192.0.2.1"},
-                "headers": {
-                    "Authorization": "Bearer hunter2",
-                    "Cookie": "hunter2",
-                    "Idempotency-Key": "hunter2",
-                    "X-Forwarded-For": "192.0.2.1",
-                    "Content-Type": "application/json",
-                },
-            },
-        },
-        {},
-    )
-    assert event == {
-        "request": {
-            "method": "POST",
-            "url": "https://nexus.example/api/v1/posts",
-            "headers": {"Content-Type": "application/json"},
-        }
+def test_of_persons_requests_and_local_variables_nothing_is_kept() -> None:
+    given: Any = {
+        "user": {"id": "7", "ip_address": "192.0.2.1"},
+        "extra": {"token": PASSWORD},
+        "breadcrumbs": {"values": [{"message": PASSWORD}]},
+        "request": {"url": f"https://nexus.example/api/v1/users/@{PASSWORD}", "headers": {"Cookie": PASSWORD}},
     }
+    assert sentry._scrub(given, {}) == {}
+
+
+def test_a_sentry_that_says_nothing_holds_up_nobody() -> None:
+    with Silent() as silent:
+        dsn = f"http://key@127.0.0.1:{silent.port}/1"
+        sentry.start(replace(settings.NEXUS, sentry_dsn=dsn), "web")
+        sentry_sdk.capture_message("first")
+        eventually(lambda: bool(silent.clients), "Sentry has a report, and says nothing")
+        for number in range(500):
+            sentry_sdk.capture_message(str(number))
+        sentry.flush()
+        # It still waits for its answer, and we do not wait for it.
+        assert "sentry-sdk.BackgroundWorker" in {thread.name for thread in threading.enumerate()}
+    stop_reporting()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_replica_answers_and_stops_while_sentry_says_nothing(tmp_path: Path) -> None:
+    with Silent() as silent, Replica("web", tmp_path, NEXUS_SENTRY_DSN=f"http://key@127.0.0.1:{silent.port}/1") as web:
+        web.ready()
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE nexus_post RENAME TO nexus_post_away")
+        try:
+            answers = [web.ask("/api/v1/timelines/public") for _ in range(20)]
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("ALTER TABLE nexus_post_away RENAME TO nexus_post")
+        assert [(status, json.loads(text)["code"]) for status, text in answers] == [(500, "internal")] * 20
+        eventually(lambda: bool(silent.clients), "Sentry has a report, and says nothing")
+        web.terminate()
+        assert web.wait() == 0
 
 
 def test_without_a_dsn_nothing_is_started(received: Received) -> None:

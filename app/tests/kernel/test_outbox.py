@@ -77,12 +77,12 @@ def test_an_event_without_reactions_is_gone_and_one_that_is_unknown_waits() -> N
 
 def test_a_lease_gives_a_delivery_to_one_only_until_it_ends() -> None:
     row = delivery()
-    assert deliveries.lease(["ring"], 10) == [Job(row.id, "ring", is_resent=False)]
+    assert deliveries.lease(["ring"], 10) == [Job(row.id, "ring", is_resent=False, traceparent="")]
     assert deliveries.lease(["ring"], 10) == []
     assert timedelta(seconds=29) < Delivery.objects.get().due_at - clock.now() <= timedelta(seconds=30)
     assert Delivery.objects.get().attempts == 0
     Delivery.objects.update(due_at=clock.now())
-    assert deliveries.lease(["ring"], 10) == [Job(row.id, "ring", is_resent=True)]
+    assert deliveries.lease(["ring"], 10) == [Job(row.id, "ring", is_resent=True, traceparent="")]
 
 
 def test_a_lease_takes_the_oldest_of_the_given_reactions() -> None:

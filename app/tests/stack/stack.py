@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,12 +43,12 @@ class Person:
 class Stack:
     """3 web replicas, 1 live, 1 worker, 2 relays, a meter and HAProxy, as in `make run`; leaves nothing behind."""
 
-    def __init__(self, directory: Path, *, webs: int = 3) -> None:
+    def __init__(self, directory: Path, *, webs: int = 3, variables: Mapping[str, str] | None = None) -> None:
         self.directory = directory
         self.certificate: Certificate = make_certificate(directory)
         self.postgres = Postgres(directory / "postgres", free_port())
         self.redis = Redis(directory / "redis", free_port())
-        self.variables = self._variables()
+        self.variables = {**self._variables(), **(variables or {})}
         self.webs = [self.role("web") for _ in range(webs)]
         self.live = self.role("live")
         self.worker = self.role("worker")
@@ -137,6 +137,14 @@ class Stack:
                 return list(cursor.fetchall())
         finally:
             connection.close()
+
+    def log_lines(self) -> list[str]:
+        """What every role has told so far."""
+        roles = [*self.webs, self.live, self.worker, *self.relays, self.meter]
+        texts = [role.log.read_text() for role in roles]
+        # HAProxy also tells on standard error how its servers are, which is no JSON.
+        door = [line for line in self.door.log.read_text().splitlines() if line.startswith("{")]
+        return [line for text in texts for line in text.splitlines() if line] + door
 
     def nothing_is_left_to_do(self) -> bool:
         """Whether every event has had its effect."""

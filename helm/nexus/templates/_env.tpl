@@ -51,6 +51,8 @@
   "NEXUS_WORKER_CONCURRENCY" $v.worker.concurrency
   "NEXUS_DRAIN_SECONDS" $v.drainSeconds
   "NEXUS_GRACEFUL_TIMEOUT" (include "nexus.gracefulSeconds" .root)
+  "NEXUS_TRACES_ENDPOINT" $v.traces.endpoint
+  "NEXUS_TRACES_SHARE" (toString $v.traces.share)
   "NEXUS_STATE_DIRECTORY" "/tmp/nexus" -}}
 {{- with .bind }}{{ $_ := set $plain "NEXUS_BIND" . }}{{ end -}}
 {{- if eq .role "relay" }}{{ $_ := set $plain "NEXUS_METERS" (printf "%s-meters.%s.svc.%s:9106" (include "nexus.fullname" .root) .root.Release.Namespace $v.clusterDomain) }}{{ end -}}
@@ -91,6 +93,7 @@
   "HTTPS_PORT" ((urlParse $v.publicUrl).host | regexFind ":[0-9]+$" | trimPrefix ":" | default "443")
   "METRICS_BIND" ":9105"
   "METER" "127.0.0.1:5140"
+  "TRACES_PERMILLE" (ternary (round (mulf $v.traces.share 1000) 0 | int) 0 (ne $v.traces.endpoint ""))
   "CERTIFICATE" "/etc/haproxy/tls/server.pem"
   "ERRORS" "/usr/local/etc/haproxy-errors"
   "SOCKET" "/tmp/admin.sock"

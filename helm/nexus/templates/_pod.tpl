@@ -96,6 +96,7 @@ spec:
         - {name: NEXUS_METRICS_BIND, value: "0.0.0.0:9106"}
         - {name: NEXUS_METER_BIND, value: "127.0.0.1:5140"}
         - {name: NEXUS_METER_CERTIFICATE, value: /etc/haproxy/tls/server.pem}
+        - {name: NEXUS_TRACES_ENDPOINT, value: {{ $v.traces.endpoint | quote }}}
       ports:
         - {name: meter, containerPort: 9106}
       livenessProbe: {httpGet: {path: /livez, port: meter}, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6}

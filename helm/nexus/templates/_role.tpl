@@ -127,6 +127,14 @@ spec:
       to:
         {{- $where.peers | default $data | toYaml | nindent 8 }}
     {{- end }}
+    {{- if and $root.Values.traces.endpoint (has .role (list "proxy" "web" "live" "worker" "relay")) }}
+    - ports:
+        {{- range $root.Values.traces.ports }}
+        - {protocol: TCP, port: {{ . }}}
+        {{- end }}
+      to:
+        {{- toYaml $root.Values.traces.peers | nindent 8 }}
+    {{- end }}
     {{- if .goesOut }}
     {{- with $network.egress }}
     {{- toYaml . | nindent 4 }}

@@ -11,6 +11,9 @@
 {{- if not (include "nexus.certificateName" .) -}}
 {{- $wrong = append $wrong "proxy.certificate is missing: set proxy.certificate.secretName to a TLS secret, or proxy.certificate.certManager.enabled=true with an issuerRef. Only to try Nexus: --set trial=true" -}}
 {{- end -}}
+{{- if and $v.traces.endpoint $v.network.enabled (not $v.traces.peers) -}}
+{{- $wrong = append $wrong "traces.peers is missing: where the collector is, or the network policies keep everybody from it" -}}
+{{- end -}}
 {{- if and $v.proxy.certificate.secretName $v.proxy.certificate.certManager.enabled -}}
 {{- $wrong = append $wrong "proxy.certificate has two sources: leave secretName empty, or certManager.enabled false" -}}
 {{- end -}}

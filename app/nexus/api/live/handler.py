@@ -5,7 +5,7 @@ from typing import Any
 from django.core.handlers.asgi import ASGIHandler
 
 from nexus.api.requests import read_request_id
-from nexus.kernel import logging
+from nexus.kernel import logging, traces
 
 
 class StreamHandler(ASGIHandler):
@@ -18,6 +18,7 @@ class StreamHandler(ASGIHandler):
         """Serves one request."""
         if scope["type"] != "http":
             raise ValueError(f"live speaks HTTP and not {scope['type']}")
-        named = [value for name, value in scope["headers"] if name == b"x-request-id"]
-        logging.bind_request(read_request_id(named[0].decode("latin-1")) if named else "")
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        logging.bind_request(read_request_id(headers.get(b"x-request-id", "")))
+        traces.bind(headers.get(b"traceparent", ""))
         await self.handle(scope, receive, send)

@@ -17,7 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from nexus.api import health
-from nexus.kernel import live, metrics, sentinel
+from nexus.kernel import live, metrics, sentinel, traces
 from nexus.kernel.logging import log
 
 _ALIVE: Final = "live:alive"  # a subscription of our own, so that the connection always has one
@@ -173,8 +173,11 @@ class Hub:
         if received is None:
             raise TimeoutError("Redis says nothing")
         channel = (received["channel"] or b"").decode()
-        if received["type"] == "message" and (sent_at := live.sent_at(received["data"])) is not None:
-            metrics.LIVE_DELAY.observe(max(0.0, time.time() - sent_at))
+        if received["type"] == "message" and (woken := live.WakeUp.of(received["data"])) is not None:
+            delay = max(0.0, time.time() - woken.sent_at)
+            metrics.LIVE_DELAY.observe(delay)
+            with traces.following(woken.traceparent), traces.span("wake_streams", "consumer") as span:
+                span.tell(streams=len(self._mailboxes.get(channel, ())), delay_ms=round(delay * 1000, 1))
         if received["type"] == "subscribe":
             self._confirmed.add(channel)
             self._ring(channel)

@@ -24,7 +24,7 @@ from nexus.api.live.messages import Message
 from nexus.api.live.reader import Batch, Reader, in_thread
 from nexus.api.requests import client_address
 from nexus.domain.notifications.queries import last_sequence
-from nexus.kernel import database, live, logging, metrics, replicas
+from nexus.kernel import database, live, logging, metrics, replicas, traces
 from nexus.kernel.errors import InvalidInput, Malformed, MethodNotAllowed, NotAuthenticated, RateLimited, Unavailable
 from nexus.kernel.ids import parse_id
 
@@ -62,8 +62,10 @@ class Opening:
 async def stream(request: HttpRequest) -> HttpResponseBase:
     """Opens a stream; Last-Event-ID replays what came after it, `?posts=` names up to 100 posts on screen."""
     try:
-        opening = await _open(request)
+        with traces.span("open_stream", "server", door="live"):
+            opening = await _open(request)
     except Exception as error:
+        logging.failed_in("open_stream", error)
         refusal = as_domain_error(error)
         metrics.REQUESTS.labels("live", refusal.status).inc()
         response = problem_response(refusal, request)
@@ -73,6 +75,7 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
             response.content = b""
         return response
     metrics.REQUESTS.labels("live", 200).inc()
+    traces.record_no_more()
     return StreamingHttpResponse(
         _sent(request, opening),
         content_type="text/event-stream",

@@ -13,7 +13,7 @@ from django.db.utils import DatabaseErrorWrapper
 from django.utils.functional import cached_property
 from psycopg2.extensions import connection
 
-from nexus.kernel import metrics, waiting
+from nexus.kernel import metrics, traces, waiting
 from nexus.kernel.logging import log
 from nexus.kernel.parking import BREAKER
 
@@ -52,7 +52,9 @@ class _TellingCursor(CursorWrapper):
     def _execute(self, sql: Any, params: Any, *ignored: Any) -> Any:
         begun = time.perf_counter()
         try:
-            return super()._execute(sql, params, *ignored)  # type: ignore[misc]  # Django's own
+            with traces.span("statement", "client", node=self.db.alias) as span:
+                span.tell(sql=str(sql)[:_SHOWN])
+                return super()._execute(sql, params, *ignored)  # type: ignore[misc]  # Django's own
         finally:
             seconds = time.perf_counter() - begun
             if seconds > _SLOW_S:
@@ -129,7 +131,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return
         committed: connection = self.connection
         del committed.notices[:]
-        with waiting.commit(), BREAKER.committing():
+        with traces.span("commit", "client"), waiting.commit(), BREAKER.committing():
             super()._commit()  # type: ignore[misc]  # Django's own, which the stubs leave out
         if committed.notices:
             metrics.COMMITS_UNCONFIRMED.inc()
