@@ -13,6 +13,7 @@ from drills.kubernetes.kubectl import Kubectl
 from drills.play import play
 from drills.run import Run
 from drills.scenario import Load, Promise, Scenario
+from helm.e2e import watching
 from helm.e2e.images import NOW, POSTGRES, STANDINS
 from helm.e2e.platform import WAIT, Platform
 from helm.restore import restore
@@ -64,7 +65,7 @@ for each in threads: each.join()
 def run(platform: Platform) -> None:
     """All of it, on an empty namespace. Goes on after what failed, and tells it at the end."""
     failed = []
-    for part in (with_helm_3, refused, operated, restored, with_databases_of_somebody_else):
+    for part in (with_helm_3, refused, watched, operated, restored, with_databases_of_somebody_else):
         try:
             part(platform)
         except Failure as failure:
@@ -109,6 +110,13 @@ def refused(platform: Platform) -> None:
             say(f"  {what}: {told}")
         else:
             raise Failure(f"{what} was installed")
+
+
+def watched(platform: Platform) -> None:
+    """What ServiceMonitors name is scraped through the policies from the one namespace that is named, and no other."""
+    platform.install(NOW, *watching.SCRAPED)
+    if wrong := watching.wrong(platform):
+        raise Failure("; ".join(wrong))
 
 
 def operated(platform: Platform) -> None:

@@ -14,8 +14,8 @@ from django.db import connection, models
 from nexus.kernel import clock, ids, redis
 from nexus.kernel.idempotency import IdempotencyKey
 
-# Different in each run by design: random tokens, salted hashes, numbers from a sequence.
-_RANDOM: Final = frozenset({"token_hash", "password"})
+# Different in each run by design: random tokens, salted hashes, numbers from a sequence, places in a trace.
+_RANDOM: Final = frozenset({"token_hash", "password", "traceparent"})
 
 
 class StoppedClock:
