@@ -50,7 +50,7 @@ def test_only_who_needs_them_shares_a_network_with_the_databases(services: dict[
     }
     assert on == {
         "outside": {"proxy", "worker"},
-        "front": {"proxy", "web", "live"},
+        "front": {"proxy", "web", "live", "relay"},  # relay reads the meter beside the proxy
         "data": {*ROLES, "postgres", "redis"},
     }
     assert services["meter"]["network_mode"] == "service:proxy"
