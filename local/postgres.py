@@ -67,7 +67,8 @@ class Postgres(Server):
             "lc_messages": "C",
         }
         if self.throwaway:
-            settings |= {"fsync": "off", "full_page_writes": "off"}
+            # autovacuum, which locks a table for a moment, would stand in the way of a test that empties them all.
+            settings |= {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
         version = (self.data / "PG_VERSION").read_text().strip()
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return [str(binary("postgres", version if self._is_packaged() else "")), "-D", str(self.data), *options]

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from local.postgres import Standby
 from nexus.domain.status.history import COPY
-from nexus.kernel import database, redis, replicas, restraint, stale, use_cases
+from nexus.kernel import database, redis, replicas, restraint, stale, traces, use_cases
 from tests.standby import Replica, joined, streaming
 
 _atomic = database.atomic
@@ -36,6 +36,12 @@ def _strict_use_cases(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_known_of_the_status() -> None:
     COPY.forget()
+
+
+@pytest.fixture(autouse=True)
+def _outside_of_any_trace() -> Iterator[None]:
+    with traces.following(""):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -169,6 +169,7 @@ def test_so_many_of_the_traces_that_begin_here_are_to_be_recorded(
     door = open_door(web=[NOBODY], variables={"TRACES_PERMILLE": permille})
     with client_of(door) as client:
         request_id = client.get("/").headers["X-Request-ID"]
+    wait_until(lambda: request_id in door.log.read_text(), "the line of the log")
     (line,) = [line for line in door.access_log() if line["request_id"] == request_id]
     assert (line["trace_id"], line["trace_flags"]) == (request_id.replace("-", ""), flags)
     assert line["parent_span_id"] == "-"

@@ -72,7 +72,9 @@ def look_at_certificate(path: str) -> None:
 
 
 def count(line: bytes) -> None:
-    """One line of the log. Other lines of HAProxy, as of connections that failed, are passed over."""
+    """One line of the log. Others are passed over: of connections that failed, and HAProxy's words of its servers."""
+    if not line.startswith(b"{"):
+        return
     try:
         row = orjson.loads(line)
         if row["event"] != "request" or row["frontend"] != "https":

@@ -89,10 +89,11 @@ def test_of_a_stream_only_the_wait_for_its_beginning_counts() -> None:
 def test_other_lines_are_passed_over(row: dict[str, object]) -> None:
     before, strange = counted("rest", "ok"), unread()
     meter.count(json.dumps(row).encode())
+    meter.count(b"Server web/web2 is DOWN, reason: Layer4 connection problem\n")
     assert (counted("rest", "ok"), unread()) == (before, strange)
 
 
-@pytest.mark.parametrize("line", [b"[NOTICE] not JSON", b"{}", json.dumps({**LINE, "status": None}).encode()])
+@pytest.mark.parametrize("line", [b'{"event":"request", cut off', b"{}", json.dumps({**LINE, "status": None}).encode()])
 def test_what_it_does_not_understand_is_told(line: bytes) -> None:
     before = unread()
     meter.count(line)
