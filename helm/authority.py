@@ -9,8 +9,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from local.certificates import builder
+
 # As there.
-CA_DAYS, CERTIFICATE_DAYS = 3650, 1825
+CA_LIFETIME, CERTIFICATE_LIFETIME = datetime.timedelta(days=3650), datetime.timedelta(days=1825)
 _PEM: Final = serialization.Encoding.PEM
 _SIGNS_CERTIFICATES: Final = x509.KeyUsage(
     digital_signature=False,
@@ -30,7 +32,7 @@ def new_authority() -> tuple[str, str]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name.from_rfc4514_string(f"CN=Nexus internal authority {secrets.token_hex(4)}")
     built = (
-        _builder(name, name, key.public_key(), CA_DAYS)
+        builder(name, name, key.public_key(), CA_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_SIGNS_CERTIFICATES, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -45,7 +47,7 @@ def signed_anew(certificate: str, authority: str, authority_key: str) -> tuple[s
     key = ec.generate_private_key(ec.SECP256R1())
     signing = serialization.load_pem_private_key(authority_key.encode(), None)
     assert isinstance(signing, ec.EllipticCurvePrivateKey)
-    built = _builder(old.subject, signer.subject, key.public_key(), CERTIFICATE_DAYS)
+    built = builder(old.subject, signer.subject, key.public_key(), CERTIFICATE_LIFETIME)
     for kind in (x509.SubjectAlternativeName, x509.ExtendedKeyUsage):
         extension = old.extensions.get_extension_for_class(kind)
         built = built.add_extension(extension.value, extension.critical)
@@ -62,21 +64,6 @@ def is_signed(certificate: str, authority: str) -> bool:
     except (ValueError, InvalidSignature):
         return False
     return True
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int
-) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))  # clocks differ
-        .not_valid_after(now + datetime.timedelta(days=days))
-    )
 
 
 def _certificate(pem: str) -> x509.Certificate:

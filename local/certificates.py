@@ -54,7 +54,7 @@ class Authority:
     def pem(self) -> bytes:
         """What clients trust."""
         authority = (
-            _builder(self._name, self._name, self._key.public_key(), LIFETIME)
+            builder(self._name, self._name, self._key.public_key(), LIFETIME)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_only_signs_certificates(), critical=True)
             .add_extension(self._key_id, critical=False)
@@ -70,7 +70,7 @@ class Authority:
             *map(_general_name, addresses),
         ]
         server = (
-            _builder(
+            builder(
                 x509.Name.from_rfc4514_string("CN=localhost"),
                 self._name,
                 key.public_key(),
@@ -94,9 +94,10 @@ def _general_name(address: str) -> x509.GeneralName:
         return x509.DNSName(address)
 
 
-def _builder(
+def builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, lifetime: datetime.timedelta
 ) -> x509.CertificateBuilder:
+    """A certificate that is good from now on, or from an hour ago: clocks differ."""
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()

@@ -38,7 +38,7 @@ class Dashboard:
 
 
 def _ask(title: str, description: str, expr: str, legend: str = "", **more: object) -> Panel:
-    return Panel(title, description, ((expr, legend),), **more)  # type: ignore[arg-type]
+    return Panel(title, description, ((expr, legend),), **more)  # type: ignore[arg-type]  # Panel's own words
 
 
 def _quantiles(metric: str, by: str, selector: str = "") -> tuple[tuple[str, str], ...]:

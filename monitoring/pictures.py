@@ -144,7 +144,7 @@ def _color(panel: Panel, value: float) -> str:
 def main() -> None:
     """Uses a Nexus for a while and draws all of them."""
     mpl.use("Agg")
-    mpl.rcParams["axes.prop_cycle"] = plt.cycler(color=plt.get_cmap("tab20").colors)  # type: ignore[attr-defined]
+    mpl.rcParams["axes.prop_cycle"] = plt.cycler(color=plt.get_cmap("tab20").colors)  # type: ignore[attr-defined]  # it has colors
     with tempfile.TemporaryDirectory(prefix="nexus-pictures-") as name:
         directory = Path(name)
         directory.chmod(0o711)

@@ -9,7 +9,7 @@ import pytest
 from monitoring import rules
 from monitoring.alerts import ALERTS, Alert
 from monitoring.known import unknown
-from monitoring.objectives import OBJECTIVES, WINDOWS
+from monitoring.objectives import OBJECTIVES, WINDOWS, Objective
 from nexus.config import fencer
 
 RUNBOOKS = rules.FOLDER / "runbooks"
@@ -65,8 +65,8 @@ def test_no_alert_names_what_nobody_has(alert: Alert) -> None:
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda each: each.name)
-def test_no_objective_names_what_nobody_has(objective: object) -> None:
-    assert [name for rule in objective.rules() for name in unknown(rule["expr"])] == []  # type: ignore[attr-defined]
+def test_no_objective_names_what_nobody_has(objective: Objective) -> None:
+    assert [name for rule in objective.rules() for name in unknown(rule["expr"])] == []
 
 
 @pytest.mark.parametrize(

@@ -49,12 +49,12 @@ def gather(directory: Path) -> None:
 def _join(together: Path, paths: list[Path], joined: Callable[[Sample, Sample], Sample]) -> None:
     samples: dict[str, Sample] = {}
     for path in [*paths, together] if together.exists() else paths:
-        for key, value, at, _ in MmapedDict.read_all_values_from_file(str(path)):  # type: ignore[no-untyped-call]
+        for key, value, at, _ in MmapedDict.read_all_values_from_file(str(path)):  # type: ignore[no-untyped-call]  # it has no types
             samples[key] = joined(samples[key], (value, at)) if key in samples else (value, at)
     new = together.with_suffix(".new")
     new.unlink(missing_ok=True)
-    file = MmapedDict(str(new))  # type: ignore[no-untyped-call]
+    file = MmapedDict(str(new))  # type: ignore[no-untyped-call]  # it has no types
     for key, sample in samples.items():
-        file.write_value(key, *sample)  # type: ignore[no-untyped-call]
-    file.close()  # type: ignore[no-untyped-call]
+        file.write_value(key, *sample)  # type: ignore[no-untyped-call]  # it has no types
+    file.close()  # type: ignore[no-untyped-call]  # it has no types
     os.replace(new, together)

@@ -33,7 +33,7 @@ def live_and_die(directory: Path, number: int) -> None:
 def scraped(directory: Path) -> dict[str, float]:
     ended.gather(directory)
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, str(directory))  # type: ignore[no-untyped-call]
+    MultiProcessCollector(registry, str(directory))  # type: ignore[no-untyped-call]  # it has no types
     lines = [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
