@@ -63,10 +63,12 @@ def test_with_postgres_and_redis_stopped_it_answers_and_says_what_is_down(stack:
     try:
         wait_until(lambda: all_say(stack, "database", "down"), "the database to be known as down", seconds=60)
         wait_until(lambda: all_say(stack, "cache", "down"), "the cache to be known as down", seconds=60)
-        found = status(stack)
-        assert found["state"] == "down"
-        assert found["history_at"] is not None  # the last copy, with its time
-        assert found["objectives"]
+        found = [status(stack) for _ in range(30)]
+        assert {each["state"] for each in found} == {"down"}
+        # The last copy, with its time; a process that nobody had asked before has none.
+        kept = [each for each in found if each["history_at"] is not None]
+        assert kept
+        assert all(each["objectives"] for each in kept)
         with httpx.Client(base_url=stack.door.url, verify=stack.door.client_tls(), timeout=15) as client:
             pages = [client.get("/status?past-the-cache") for _ in range(20)]
             assert {page.status_code for page in pages} == {200}
