@@ -12,6 +12,7 @@ from drills.lab.options import Options
 from drills.run import Run
 
 Refused = Literal["nothing", "writes", "anything"]
+Target = Literal["any", "lab", "kubernetes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,10 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One promise. `row`: its number in the table of availability; 0 for what is found and not promised."""
+    """One promise. `row`: its number in the table of availability; 0 for what is found and not promised.
+
+    `target`: where it can be tried, if not everywhere.
+    """
 
     name: str
     row: int
@@ -50,6 +54,7 @@ class Scenario:
     load: Load = field(default_factory=Load)
     options: Options = field(default_factory=Options)
     needs_network: bool = False
+    target: Target = "any"
 
 
 REGISTRY: Final[dict[str, Scenario]] = {}
@@ -66,6 +71,7 @@ def scenario(
     load: Load | None = None,
     options: Options | None = None,
     needs_network: bool = False,
+    target: Target = "any",
 ) -> Callable[[Callable[[Run], None]], Callable[[Run], None]]:
     """The decorator of a scenario. Its name is the function's, its sentences are the docstring's."""
 
@@ -80,17 +86,19 @@ def scenario(
             load=load or Load(),
             options=options or Options(),
             needs_network=needs_network,
+            target=target,
         )
         return act
 
     return register
 
 
-def all_scenarios() -> list[Scenario]:
-    """Every scenario, by row; those without a row last."""
+def all_scenarios(target: Target = "any") -> list[Scenario]:
+    """Every scenario that can be tried there, by row; those without a row last."""
     for module in iter_modules(scenarios.__path__):
         import_module(f"{scenarios.__name__}.{module.name}")
-    return sorted(REGISTRY.values(), key=lambda each: each.row or 99)
+    there = [each for each in REGISTRY.values() if "any" in (target, each.target) or target == each.target]
+    return sorted(there, key=lambda each: each.row or 99)
 
 
 def _sentences(act: Callable[[Run], None]) -> Iterator[str]:

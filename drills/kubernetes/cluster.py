@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from drills.kubernetes.faults import KubernetesFaults
-from drills.kubernetes.kubectl import Kubectl, found
+from drills.kubernetes.kubectl import Conversation, Kubectl, found
 from local.failure import Failure
 
 POSTGRES: Final = "app.kubernetes.io/part-of=nexus-data,app.kubernetes.io/component=postgres"
@@ -34,6 +34,9 @@ import urllib.request
 print(urllib.request.urlopen("http://localhost:8008/cluster", timeout=2).read().decode())
 """
 _IS_WRITABLE: Final = """
+while read -r _; do PGCONNECT_TIMEOUT=3 psql -h /tmp -U postgres -d "$DATABASE" -XAtc "$0" 2>&1 | head -n 1; done
+"""
+_WRITABLE: Final = """
 SELECT NOT pg_is_in_recovery() AND (
   current_setting('synchronous_standby_names') = ''
   OR EXISTS (SELECT 1 FROM pg_stat_replication
@@ -72,6 +75,7 @@ class KubernetesCluster:
     def __init__(self, kubectl: Kubectl, url: str, ca: Path) -> None:
         self.kubectl, self.url, self.ca = kubectl, url, ca
         self.faults = KubernetesFaults(self)
+        self._conversations: dict[str, Conversation] = {}
 
     @property
     def client(self) -> Sequence[str]:
@@ -122,12 +126,16 @@ class KubernetesCluster:
         """The pods whose Postgres takes writes that count; more than one is a split brain."""
 
         def is_writable(name: str) -> bool:
-            try:
-                return self.sql(name, _IS_WRITABLE, seconds=ANSWER_S) == [(True,)]
-            except Failure:
-                return False  # who does not answer takes no writes from us
+            if name not in self._conversations:
+                words = ("--container", "postgres", "--", "sh", "-c", _IS_WRITABLE, _WRITABLE)
+                self._conversations[name] = Conversation(self.kubectl, name, *words)
+            answer = self._conversations[name].ask("?", ANSWER_S)
+            if answer is None:  # who does not answer takes no writes from us
+                self._conversations.pop(name).end()
+            return answer == "t"
 
-        names = [str(pod["metadata"]["name"]) for pod in self.pods(POSTGRES)]
+        # Those that are about to go too: they may take writes until they are gone.
+        names = [str(pod["metadata"]["name"]) for pod in self.kubectl.get("pods", "--selector", POSTGRES)]
         with ThreadPoolExecutor(max(1, len(names))) as threads:
             return [name for name, yes in zip(names, threads.map(is_writable, names), strict=True) if yes]
 
@@ -139,6 +147,11 @@ class KubernetesCluster:
                 raise Failure(f"Not so within {seconds:.0f} s: {missing}.")
             time.sleep(POLL_S)
         return time.monotonic() - begun
+
+    def has_all_replicas(self) -> bool:
+        """Whether as many replicas of each role are ready as there should be, wherever they are."""
+        deployments = self.kubectl.get("deployments", "--selector", EVERYTHING)
+        return all(each["status"].get("readyReplicas", 0) >= each["spec"].get("replicas", 1) for each in deployments)
 
     def log_lines(self, since: float) -> list[tuple[float, str, str]]:
         """Wall-clock time, pod, line: of PostgreSQL and of the proxies, which tell where a pause came from."""
@@ -160,9 +173,8 @@ class KubernetesCluster:
             conditions = {each["type"]: each["status"] for each in pod["status"].get("conditions", ())}
             if conditions.get("Ready") != "True":
                 return f"{pod['metadata']['name']} is ready"
-        for each in self.kubectl.get("deployments", "--selector", EVERYTHING):
-            if each["status"].get("readyReplicas", 0) < each["spec"].get("replicas", 1):
-                return f"{each['metadata']['name']} has all its replicas"
+        if not self.has_all_replicas():
+            return "every deployment has all its replicas"
         members = self.members()
         standbys = [each for each in members if each["role"] == "quorum_standby" and each["state"] == "streaming"]
         if len(standbys) != len(self.pods(POSTGRES)) - 1:

@@ -21,6 +21,11 @@ import os, signal
 def parent(pid): return open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[1]
 os.kill(max(int(each) for each in os.listdir("/proc") if each.isdigit() and parent(each) == "1"), signal.SIGKILL)
 """
+# The node's end of the cable that leads to a process's network.
+INTERFACE: Final = """
+number=$(nsenter --net --target "$0" cat /sys/class/net/eth0/iflink)
+ip -oneline link | sed -n "s/^$number: \\([^@:]*\\).*/\\1/p"
+"""
 READY_S: Final = 180.0
 
 
@@ -30,6 +35,7 @@ class KubernetesFaults:
     def __init__(self, cluster: "KubernetesCluster") -> None:
         self._cluster = cluster
         self._frozen: dict[str, tuple[str, str]] = {}  # what: node, container
+        self._silent: dict[str, tuple[str, str]] = {}  # pod: node, its interface there
         self._lost: set[str] = set()
         self._cut: set[tuple[str, str]] = set()
         self._paused_control_plane = False
@@ -54,13 +60,29 @@ class KubernetesFaults:
             )
 
     def lose_node(self, node: str) -> None:
-        """Power loss of the node that a pod runs on."""
-        host = self._host(node)
+        """A pod's network goes silent, then its Postgres is killed: nobody is told, no RST is sent."""
+        host, container = self._container(f"postgres@{node}")
+        words = ("crictl", "inspect", "--output", "go-template", "--template", "{{.info.pid}}", container)
+        pid = self._cluster.kubectl.on_node(host, *words).strip()
+        self._silent[node] = host, self._cluster.kubectl.on_node(host, "sh", "-c", INTERFACE, pid).strip()
+        self._set_link(node, "down")
+        self._cluster.kubectl.on_node(host, "crictl", "stop", "--timeout", "0", container)
+
+    def restore_node(self, node: str) -> None:
+        """Its network is there again."""
+        if node in self._silent:
+            self._set_link(node, "up")
+            del self._silent[node]
+
+    def lose_machine(self, name: str) -> None:
+        """Power loss of the node that runs a pod, or web@app1 and the like, with all else that runs there."""
+        pod = name if "@" not in name else self._replica(name)["metadata"]["name"]
+        host = self._host(pod)
         self._lost.add(host)
         self._cluster.kubectl.fault("kill", host)
 
-    def restore_node(self, node: str) -> None:
-        """Every node that was lost boots again, from its disk."""
+    def restore_machines(self) -> None:
+        """Every one that was lost boots again, from its disk."""
         for host in sorted(self._lost):
             self._cluster.kubectl.fault("start", host)
         self._lost.clear()
@@ -82,7 +104,9 @@ class KubernetesFaults:
         self._cut.clear()
         for name in list(self._frozen):
             self.cont(name)
-        self.restore_node("")
+        for pod in list(self._silent):
+            self.restore_node(pod)
+        self.restore_machines()
 
     def kill_role(self, name: str) -> None:
         """kill -9 of a whole replica; the kubelet starts it again."""
@@ -119,10 +143,6 @@ class KubernetesFaults:
     def kill_proxy(self) -> None:
         """kill -9 of one proxy."""
         self.kill("proxy@lb1")
-
-    def lose_proxy_host(self) -> None:
-        """Power loss of the node of the first proxy."""
-        self.lose_node(self._replica("proxy@lb1")["metadata"]["name"])
 
     def switchover(self) -> None:
         """A planned switchover to a standby."""
@@ -162,6 +182,10 @@ class KubernetesFaults:
         if name.startswith("_"):
             raise AttributeError(name)
         return not_here
+
+    def _set_link(self, pod: str, state: str) -> None:
+        host, interface = self._silent[pod]
+        self._cluster.kubectl.on_node(host, "ip", "link", "set", "dev", interface, state)
 
     def _redis_master(self) -> str:
         pods = self._cluster.pods("app.kubernetes.io/component=redis")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -63,6 +64,39 @@ class Kubectl:
     def fault(self, *words: str) -> None:
         """What the rig can break: cut, heal, kill, start, pause, resume."""
         Kubectl(self.namespace).run(str(RIG / "fault"), *words)
+
+
+class Conversation:
+    """A command in a pod that answers each line with one: to start one for each costs more than what is asked."""
+
+    def __init__(self, kubectl: Kubectl, pod: str, *words: str) -> None:
+        inside = ("kubectl", "--namespace", kubectl.namespace, "exec", "--stdin", pod, *words)
+        self._process = subprocess.Popen(
+            [*kubectl.prefix, *inside],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **kubectl.environment},
+        )
+
+    def ask(self, line: str, seconds: float) -> str | None:
+        """The answer; None when there is none in time, and none will come any more."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(f"{line}\n")
+            self._process.stdin.flush()
+        except OSError:
+            return None
+        readable, _, _ = select.select([self._process.stdout], [], [], seconds)
+        return self._process.stdout.readline().strip() or None if readable else None
+
+    def end(self) -> None:
+        """Nothing of it stays."""
+        self._process.kill()
+        with self._process:
+            pass
 
 
 def found() -> Kubectl:

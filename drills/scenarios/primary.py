@@ -36,7 +36,7 @@ def primary_killed(run: Run) -> None:
     run.goes_on(4)
 
 
-@scenario(row=7, pause_s=6.0, read_s=0.5, options=FENCED, needs_network=True)
+@scenario(row=7, pause_s=6.0, read_s=0.5, options=FENCED, needs_network=True, target="lab")
 def primary_node_lost(run: Run) -> None:
     """
     Given three database nodes and the fencer, and steady load
@@ -47,7 +47,7 @@ def primary_node_lost(run: Run) -> None:
     _lose_the_primary(run)
 
 
-@scenario(row=7, pause_s=6.0, read_s=0.5, options=FENCED_AT_20_S, needs_network=True)
+@scenario(row=7, pause_s=6.0, read_s=0.5, options=FENCED_AT_20_S, needs_network=True, target="lab")
 def primary_node_lost_long_lease(run: Run) -> None:
     """
     Given three database nodes with a lease of 20 s as Patroni comes, the fencer, and steady load

@@ -4,7 +4,7 @@ from drills.run import Run
 from drills.scenario import scenario
 
 
-@scenario(row=4, pause_s=1.0)
+@scenario(row=4, pause_s=1.0, target="lab")
 def proxy_killed(run: Run) -> None:
     """
     Given two proxies with a floating address, and steady load
@@ -17,7 +17,7 @@ def proxy_killed(run: Run) -> None:
     run.goes_on(6)
 
 
-@scenario(row=4, pause_s=1.0, needs_network=True)
+@scenario(row=4, pause_s=1.0, needs_network=True, target="lab")
 def proxy_node_lost(run: Run) -> None:
     """
     Given two proxies with a floating address, and steady load

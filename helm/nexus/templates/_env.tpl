@@ -87,6 +87,9 @@
 {{- $service := printf "%s-%%s.%s.svc.%s" (include "nexus.fullname" .) .Release.Namespace .Values.clusterDomain -}}
 {{- $threads := mul $v.web.workers $v.web.threads -}}
 {{- $writes := div $threads 4 -}}
+{{- /* Every proxy sends to every replica, so each gets its part of the threads: a replica that has more writes than places
+      for those that wait would refuse some. */}}
+{{- $proxies := ternary $v.proxy.autoscaling.max $v.proxy.replicas $v.proxy.autoscaling.enabled -}}
 {{- $plain := dict
   "HTTPS_BIND" ":8443"
   "HTTP_BIND" (ternary ":8080" "" (ne (int $v.proxy.service.httpPort) 0))
@@ -107,8 +110,8 @@
   "LIVE_HOST" (printf $service "live-replicas")
   "LIVE_PORT" 8001
   "LIVE_COUNT" $v.proxy.serversMax
-  "WEB_MAXCONN" (sub $threads $writes)
-  "WRITES_MAXCONN" $writes
+  "WEB_MAXCONN" (max 1 (ceil (divf (sub $threads $writes) $proxies)))
+  "WRITES_MAXCONN" (max 1 (div $writes $proxies))
   "LIVE_MAXCONN" $v.live.maxStreams
   "RATE_LIMIT" $v.proxy.rateLimit
   "BODY_LIMIT" $v.proxy.bodyLimit
