@@ -22,9 +22,9 @@ def parent(pid): return open(f"/proc/{pid}/stat").read().rpartition(")")[2].spli
 os.kill(max(int(each) for each in os.listdir("/proc") if each.isdigit() and parent(each) == "1"), signal.SIGKILL)
 """
 # The node's end of the cable that leads to a process's network.
-INTERFACE: Final = """
-number=$(nsenter --net --target "$0" cat /sys/class/net/eth0/iflink)
-ip -oneline link | sed -n "s/^$number: \\([^@:]*\\).*/\\1/p"
+INTERFACE: Final = r"""
+number=$(nsenter --net --target "$0" ip -oneline link show eth0 | sed "s/.*@if\([0-9]*\):.*/\1/")
+ip -oneline link | sed -n "s/^$number: \([^@:]*\).*/\1/p"
 """
 READY_S: Final = 180.0
 
@@ -64,15 +64,16 @@ class KubernetesFaults:
         host, container = self._container(f"postgres@{node}")
         words = ("crictl", "inspect", "--output", "go-template", "--template", "{{.info.pid}}", container)
         pid = self._cluster.kubectl.on_node(host, *words).strip()
-        self._silent[node] = host, self._cluster.kubectl.on_node(host, "sh", "-c", INTERFACE, pid).strip()
-        self._set_link(node, "down")
+        interface = self._cluster.kubectl.on_node(host, "sh", "-c", INTERFACE, pid).strip()
+        self._cluster.kubectl.on_node(host, "ip", "link", "set", "dev", interface, "down")
+        self._silent[node] = host, interface
         self._cluster.kubectl.on_node(host, "crictl", "stop", "--timeout", "0", container)
 
     def restore_node(self, node: str) -> None:
         """Its network is there again."""
         if node in self._silent:
-            self._set_link(node, "up")
-            del self._silent[node]
+            host, interface = self._silent.pop(node)
+            self._cluster.kubectl.on_node(host, "ip", "link", "set", "dev", interface, "up")
 
     def lose_machine(self, name: str) -> None:
         """Power loss of the node that runs a pod, or web@app1 and the like, with all else that runs there."""
@@ -182,10 +183,6 @@ class KubernetesFaults:
         if name.startswith("_"):
             raise AttributeError(name)
         return not_here
-
-    def _set_link(self, pod: str, state: str) -> None:
-        host, interface = self._silent[pod]
-        self._cluster.kubectl.on_node(host, "ip", "link", "set", "dev", interface, state)
 
     def _redis_master(self) -> str:
         pods = self._cluster.pods("app.kubernetes.io/component=redis")

@@ -53,6 +53,8 @@ class Platform:
             "trial": "true",
             "proxy.certificate.secretName": "nexus-tls",
             "proxy.service.type": "LoadBalancer",
+            # The rig's load balancer asks no node whether it has a proxy.
+            "proxy.service.externalTrafficPolicy": "Cluster" if self.kubectl.is_rig else "Local",
             "config.rateLimits": "false",
             "proxy.rateLimit": "0",
             "web.autoscaling.enabled": "false",
