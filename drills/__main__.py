@@ -149,7 +149,7 @@ def main(names: Sequence[str]) -> int:
         controls = []  # they need an application that lacks something
     folder = State().folder / "drills"
     labs = TARGETS[target](folder / target)
-    store = Store(results.commit() if target == "lab" else f"{target}-{results.commit()}")
+    store = Store(results.commit() if target == "lab" else results.commit_in_kubernetes())
     drills = Drills(labs, store, folder / "load", runs)
     promised: list[dict[str, Any]] = []
     controlled: list[dict[str, Any]] = []

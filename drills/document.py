@@ -1,4 +1,4 @@
-"""Writes the measured figures of results/latest.json into docs/availability.md (`make generate`)."""
+"""Writes the measured figures of results/ into docs/availability.md (`make generate`)."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,17 +11,23 @@ from local.state import ROOT
 
 _COUNTED: Final = "failed reads | failed writes | lost | doubled"
 PAGE: Final = ROOT / "docs" / "availability.md"
+KUBERNETES: Final = results.FOLDER / "kubernetes.json"
 _MARK: Final = re.compile(
     r"(<!-- generated: (?P<name>[a-z ]+) -->\n).*?(<!-- end of generated: (?P=name) -->)", re.DOTALL
 )
 
 
-def write(page: Path = PAGE, latest: Path = results.LATEST) -> None:
+def write(page: Path = PAGE, latest: Path = results.LATEST, kubernetes: Path = KUBERNETES) -> None:
     """Without results, the page stays as it is."""
     if not latest.exists():
         return
     sums = results.latest(latest)
-    parts = {"promises": _promises(sums), "other faults": _others(sums), "controls": _controls(sums)}
+    parts = {
+        "promises": _promises(sums),
+        "kubernetes": _promises(results.latest(kubernetes)),
+        "other faults": _others(sums),
+        "controls": _controls(sums),
+    }
     text, count = _MARK.subn(lambda m: f"{m[1]}{chr(10).join(parts[m['name']])}\n{m[3]}", page.read_text())
     if count != len(parts):
         raise Failure(f"{page} must have a place for each of {', '.join(parts)}.")

@@ -48,11 +48,16 @@ class Store:
         return self.folder / f"{self.commit}-{name}-{number}.json"
 
 
-def commit() -> str:
+def commit(*more: str) -> str:
     """The last commit that changed what is drilled; with what is changed in the working copy, a digest of that too."""
-    head = _git("log", "-1", "--format=%h", "--abbrev=10", "--", *_OURS) or "unknown"
-    changed = _git("diff", "HEAD", "--", *_OURS)
+    head = _git("log", "-1", "--format=%h", "--abbrev=10", "--", *more, *_OURS) or "unknown"
+    changed = _git("diff", "HEAD", "--", *more, *_OURS)
     return f"{head}+{hashlib.sha256(changed.encode()).hexdigest()[:6]}" if changed else head
+
+
+def commit_in_kubernetes() -> str:
+    """Of what is drilled there."""
+    return f"kubernetes-{commit('helm', 'Dockerfile')}"
 
 
 def promise_row(scenario: Scenario, runs: Sequence[Result]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from drills import results
+from drills.document import KUBERNETES
 from drills.kubernetes.cluster import KubernetesCluster
 from drills.kubernetes.kubectl import Kubectl
 from drills.play import play
@@ -130,7 +132,8 @@ def operated(platform: Platform) -> None:
 
 
 def _play(platform: Platform, scenario: Scenario) -> None:
-    result = play(scenario, platform.cluster(), platform.folder)
+    result = play(scenario, platform.cluster(), platform.folder, commit=results.commit_in_kubernetes())
+    results.write_latest([results.promise_row(scenario, [result])], [], result.versions, path=KUBERNETES)
     pause = f"pause {result.figures.pause_s:.2f} s"
     say(f"  {scenario.name}: {'green' if result.is_green else 'RED'}, {pause}, {json.dumps(result.notes)}")
     if not result.is_green:
