@@ -14,6 +14,7 @@ from drills.records import Verdict
 
 PATIENCE_S: Final = 15.0
 CONNECT_S: Final = 1.0
+UNACKNOWLEDGED_MS: Final = 4000
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0
 _IN_PROGRESS: Final = "idempotency_in_progress"
 # What says for certain that nothing was done; any other error of a write may hide an effect.
@@ -155,6 +156,8 @@ def _ask_whether_it_lives(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in ((socket.TCP_KEEPIDLE, 1), (socket.TCP_KEEPINTVL, 1), (socket.TCP_KEEPCNT, 4)):
         connection.setsockopt(socket.IPPROTO_TCP, option, value)
+    # Nobody is asked whether he lives while what was sent is not acknowledged: it is only sent again, for minutes.
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
 
 
 def _pause(last: Try, attempts: int) -> float:
