@@ -1,5 +1,6 @@
 """Connections that never wait without an end, to the right node, whose commits are acknowledged only when confirmed."""
 
+import socket
 import time
 from types import TracebackType
 from typing import Any, Final
@@ -13,7 +14,7 @@ from django.db.utils import DatabaseErrorWrapper
 from django.utils.functional import cached_property
 from psycopg2.extensions import connection
 
-from nexus.kernel import metrics, traces, waiting
+from nexus.kernel import metrics, names, traces, waiting
 from nexus.kernel.logging import log
 from nexus.kernel.parking import BREAKER
 
@@ -26,6 +27,7 @@ _CHECK_S: Final = 0.5
 _SLOW_S: Final = 0.5
 _SHOWN: Final = 400  # characters of a slow statement
 
+names.install()
 waiting.install(settings.NEXUS.statement_timeout_ms / 1000)
 
 
@@ -112,7 +114,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         is_typed = waiting.remaining() is None
         within, each = (_TYPED_S, _TYPED_S) if is_typed else (CONNECT_S, _ANSWER_S)
         with waiting.limit(within), waiting.each(each):
-            found: connection = super().get_new_connection(conn_params)
+            found: connection = super().get_new_connection(_located(conn_params))
             # Postgres tells it unasked; what stands between (a pooler) may leave it out.
             told = found.info.parameter_status("in_hot_standby")
             if self.is_primary and (told == "on" or (told is None and not self._is_right(found))):
@@ -137,3 +139,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             metrics.COMMITS_UNCONFIRMED.inc()
             with self.wrap_database_errors:
                 raise Unconfirmed(committed.notices[-1].strip())
+
+
+def _located(conn_params: dict[str, Any]) -> dict[str, Any]:
+    """With the addresses of its host."""
+    try:
+        return {**conn_params, **names.located(conn_params.get("host", ""), conn_params.get("port"))}
+    except socket.gaierror as error:
+        raise psycopg2.OperationalError(f"{conn_params['host']} is not known: {error}") from error
