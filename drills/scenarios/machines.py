@@ -9,23 +9,23 @@ from drills.scenario import scenario
 RESCHEDULED_S = 180.0
 
 
-@scenario(row=7, refuses="anything", target="kubernetes")
+@scenario(row=7, pause_s=20.0, refuses="anything", target="kubernetes")
 def primary_machine_lost(run: Run) -> None:
     """
     Given three nodes with everything on them, and steady load
     When the node of the primary loses power, with the replicas of all roles that run there
-    Then nothing that was acknowledged is lost or doubled
+    Then nothing that was acknowledged is lost or doubled, and writes pause for at most 20 s
     And the replicas come up on the other nodes, and the lost member follows again by itself when its node starts
     """
     _lose_machine(run, run.cluster.primary())
 
 
-@scenario(row=4, refuses="anything", target="kubernetes")
+@scenario(row=4, pause_s=20.0, refuses="anything", target="kubernetes")
 def proxy_machine_lost(run: Run) -> None:
     """
     Given three nodes with everything on them, and steady load that arrives at any node's address
     When the node of a proxy loses power, with the replicas of all roles that run there
-    Then nothing that was acknowledged is lost or doubled
+    Then nothing that was acknowledged is lost or doubled, and writes pause for at most 20 s
     And the replicas come up on the other nodes, and whoever was lost is back when its node starts
     """
     _lose_machine(run, "proxy@lb1")

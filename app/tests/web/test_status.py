@@ -58,7 +58,7 @@ def test_it_says_in_words_what_it_shows_in_colours(browser: Client) -> None:
     assert "Some things do not work" in page
     assert "API operational Works" in page
     assert "Cache down Does not answer" in page
-    assert "major, investigating: api" in page
+    assert "major, investigating · API" in page
     assert f"Below it on 1 day; worst: {yesterday} 40.00 %" in page
     assert "REST: answered within 0.5 s 99.33 % of 99 %" in page
     assert "&lt;b&gt;Slow&lt;/b&gt;" in page
