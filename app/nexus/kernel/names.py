@@ -39,6 +39,7 @@ class Names:
         self._lock = threading.Lock()
         self._known: dict[Question, tuple[float, Addresses]] = {}
         self._asked: dict[Question, tuple[float, Future[Addresses]]] = {}
+        self._failing: set[Question] = set()
 
     def getaddrinfo(
         self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
@@ -70,20 +71,28 @@ class Names:
             return self._asked[question]
 
     def _find(self, question: Question) -> None:
-        _, answer = self._asked[question]
+        found: Addresses = []
+        failed: Exception | None = None
         try:
             found = self._ask(*question)
-        except BaseException as error:
-            log.warning("name_not_resolved", name=str(question[0]), error=str(error))
-            answer.set_exception(error)
-        else:
-            if len(self._known) >= NAMES_MAX:
-                self._known.clear()
-            self._known[question] = (time.monotonic(), found)
+        except Exception as error:
+            failed = error
+        with self._lock:  # who asks from now on asks anew
+            _, answer = self._asked.pop(question)
+        if failed is None:
+            self._remember(question, found)
             answer.set_result(found)
-        finally:
-            with self._lock:
-                self._asked.pop(question, None)
+        else:
+            if question not in self._failing:  # once: somebody may ask ten times a second
+                log.warning("name_not_resolved", name=str(question[0]), error=str(failed))
+            self._failing.add(question)
+            answer.set_exception(failed)
+
+    def _remember(self, question: Question, found: Addresses) -> None:
+        if len(self._known) >= NAMES_MAX:
+            self._known.clear()
+        self._known[question] = (time.monotonic(), found)
+        self._failing.discard(question)
 
 
 def _is_name(host: Any) -> bool:

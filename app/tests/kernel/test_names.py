@@ -83,6 +83,22 @@ def test_a_name_server_that_is_ill_takes_no_name_away(server: NameServer, ask: C
     assert ask() == FOUND
 
 
+def test_that_it_fails_is_told_once(
+    server: NameServer, ask: Callable[[], list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("nexus.kernel.names.log.warning", lambda event, **_: told.append(event))
+    server.answer = socket.gaierror(socket.EAI_AGAIN, "try again")
+    for _ in range(5):
+        with pytest.raises(socket.gaierror):
+            ask()
+    server.answer = FOUND
+    assert ask() == FOUND
+    server.answer = socket.gaierror(socket.EAI_AGAIN, "try again")
+    assert ask() == FOUND
+    assert told == ["name_not_resolved"] * 2
+
+
 def test_an_unknown_name_is_waited_for_no_longer_than_the_budget(
     server: NameServer, ask: Callable[[], list[Any]]
 ) -> None:
