@@ -16,6 +16,7 @@ body, kind = json.dumps({"leader": sys.argv[1]}).encode(), {"Content-Type": "app
 asked = urllib.request.Request("http://localhost:8008/switchover", body, kind)
 print(urllib.request.urlopen(asked, timeout=60).read().decode())
 """
+KILL_POSTMASTER: Final = ("sh", "-c", "kill -9 $(head -n 1 /var/lib/postgresql/data/postmaster.pid)")
 KILL_WORKER: Final = """
 import os, signal
 def parent(pid): return open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[1]
@@ -41,7 +42,10 @@ class KubernetesFaults:
         self._paused_control_plane = False
 
     def kill(self, name: str) -> None:
-        """kill -9 of the container: postgres@POD, web@app1, redis@POD."""
+        """kill -9 of the container: web@app1, redis@POD; of postgres@POD the postmaster, and Patroni beside it lives."""
+        if name.startswith("postgres@"):
+            self._cluster.kubectl("exec", name.partition("@")[2], "--container", "postgres", "--", *KILL_POSTMASTER)
+            return
         node, container = self._container(name)
         self._cluster.kubectl.on_node(node, "crictl", "stop", "--timeout", "0", container)
 
