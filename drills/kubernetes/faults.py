@@ -42,7 +42,7 @@ class KubernetesFaults:
         self._paused_control_plane = False
 
     def kill(self, name: str) -> None:
-        """kill -9 of the container: web@app1, redis@POD; of postgres@POD the postmaster, and Patroni beside it lives."""
+        """kill -9 of the container: web@app1, redis@POD; of postgres@POD only the postmaster, and Patroni lives."""
         if name.startswith("postgres@"):
             self._cluster.kubectl("exec", name.partition("@")[2], "--container", "postgres", "--", *KILL_POSTMASTER)
             return
