@@ -40,10 +40,11 @@ exec postgres -D /tmp/data -c listen_addresses=* -c unix_socket_directories=/tmp
     ),
     ("redis", STANDINS["redis.image"], "exec redis-server --requirepass outside --save '' --dir /tmp", 6379),
 )
+LEAST: Final = 2
 # cpuPercent of the small request: a few readers are enough.
 SCALING: Final = (
     "--set=web.autoscaling.enabled=true",
-    "--set=web.autoscaling.min=2",
+    f"--set=web.autoscaling.min={LEAST}",
     "--set=web.autoscaling.max=4",
     "--set=web.autoscaling.cpuPercent=60",
 )
@@ -67,7 +68,8 @@ for each in threads: each.join()
 def run(platform: Platform) -> None:
     """All of it, on an empty namespace. Goes on after what failed, and tells it at the end."""
     failed = []
-    for part in (with_helm_3, refused, watched, operated, restored, with_databases_of_somebody_else):
+    parts = (with_helm_3, refused, watched, autoscaled, rotated, drained, restored, with_databases_of_somebody_else)
+    for part in parts:
         try:
             part(platform)
         except Failure as failure:
@@ -121,14 +123,22 @@ def watched(platform: Platform) -> None:
         raise Failure("; ".join(wrong))
 
 
-def operated(platform: Platform) -> None:
-    """What operators do, under load."""
-    cluster = platform.cluster()
+def autoscaled(platform: Platform) -> None:
+    """Web grows under load and shrinks after it."""
     platform.install(NOW, *SCALING)
-    _play(platform, autoscaled(cluster))
+    _play(platform, autoscaling(platform.cluster()))
+
+
+def rotated(platform: Platform) -> None:
+    """Every secret, one after the other."""
     platform.install(NOW)
-    _play(platform, rotated(platform.kubectl))
-    _play(platform, drained(platform.kubectl))
+    _play(platform, rotation(platform.kubectl))
+
+
+def drained(platform: Platform) -> None:
+    """Every node, one after the other."""
+    platform.install(NOW)
+    _play(platform, drains(platform.kubectl))
 
 
 def _play(platform: Platform, scenario: Scenario) -> None:
@@ -208,12 +218,12 @@ def _server(name: str, image: str, script: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container]}}
 
 
-def rotated(kubectl: Kubectl) -> Scenario:
+def rotation(kubectl: Kubectl) -> Scenario:
     """Every password, the key of the tokens, and the internal authority."""
 
     def act(run: Run) -> None:
-        rotation = Rotation(kubectl)
-        rotates = (rotation.application, rotation.owner, rotation.redis, rotation.postgres, rotation.jwt, rotation.ca)
+        every = Rotation(kubectl)
+        rotates = (every.application, every.owner, every.redis, every.postgres, every.jwt, every.ca)
         for rotate in rotates:
             with run.when(f"{rotate.__name__} gets a new secret"):
                 rotate()
@@ -228,7 +238,7 @@ def rotated(kubectl: Kubectl) -> Scenario:
     return Scenario("secrets-rotated", 3, sentences, act, Promise(pause_s=6.0), load=Load())
 
 
-def drained(kubectl: Kubectl) -> Scenario:
+def drains(kubectl: Kubectl) -> Scenario:
     """Every node in turn, as before maintenance."""
 
     def act(run: Run) -> None:
@@ -249,7 +259,7 @@ def drained(kubectl: Kubectl) -> Scenario:
     return Scenario("nodes-drained", 3, sentences, act, Promise(), load=Load(retries=False))
 
 
-def autoscaled(cluster: KubernetesCluster) -> Scenario:
+def autoscaling(cluster: KubernetesCluster) -> Scenario:
     """Web grows under load and shrinks after it."""
     kubectl = cluster.kubectl
 
@@ -258,17 +268,17 @@ def autoscaled(cluster: KubernetesCluster) -> Scenario:
         return int(web["status"].get("readyReplicas", 0))
 
     def act(run: Run) -> None:
-        least = replicas()
+        run.then(run.until(lambda: replicas() == LEAST, 2 * GROWN_S), f"web did not come to {LEAST} replicas")
         with run.when("many readers come"), _readers(cluster, GROWN_S):
-            grew = run.until(lambda: replicas() > least, GROWN_S)
-            run.notes["replicas"] = f"{least}, under load {replicas()}"
+            grew = run.until(lambda: replicas() > LEAST, GROWN_S)
+            run.notes["replicas"] = f"{LEAST}, under load {replicas()}"
         run.then(grew, f"web did not grow within {GROWN_S:.0f} s")
         with run.when("they go"):
-            shrank = run.until(lambda: replicas() == least, 2 * GROWN_S)
-        run.then(shrank, f"web did not shrink to {least} again")
+            shrank = run.until(lambda: replicas() == LEAST, 2 * GROWN_S)
+        run.then(shrank, f"web did not shrink to {LEAST} again")
 
     sentences = (
-        "Given a release with an autoscaler, and steady load by clients that never send a call again",
+        "Given a release that has just got an autoscaler, and steady load by clients that never send a call again",
         "When many readers come, and go",
         "Then web grows and shrinks, and no read and no keyed write fails",
     )
