@@ -25,9 +25,9 @@ _REQUEST_ID_MAX: Final = 64
 _ALL_TRIES_S: Final = 10.5
 # What is always given: clocks differ, and nearly every request needs far less.
 _LEAST_S: Final = 2.0
-# Who came this late stood in the proxy's queue. He is answered before HAProxy's 6 s end, which would send him there
-# again: queue, try, queue and try are more than the client's 15 s.
-_QUEUED_S: Final = 0.3
+# Who came this late stood in the proxy's queue for long. He is answered before HAProxy's 6 s end, which would send him
+# there again: queue, try, queue and try are more than the client's 15 s. For a second in the queue they are not.
+_QUEUED_S: Final = 1.0
 _AFTER_QUEUE_S: Final = 5.5
 # For the rest of a body that was refused.
 _REST_S: Final = 5.0
