@@ -123,6 +123,25 @@ def test_the_proxys_configuration_is_the_one_file() -> None:
     assert (HELM / "nexus" / "files" / "haproxy.cfg").is_symlink()
 
 
+@pytest.mark.parametrize(
+    ("proxy", "proxies"),
+    [
+        ({"replicas": 1}, 1),
+        ({"replicas": 2}, 2),
+        ({"replicas": 3}, 3),
+        ({"autoscaling": {"enabled": True, "max": 4}}, 4),
+    ],
+)
+def test_all_proxies_together_send_a_replica_no_more_writes_than_may_wait_in_it(
+    proxy: dict[str, Any], proxies: int
+) -> None:
+    (pod,) = [pod for name, pod in pods(render("nexus", {"proxy": proxy})) if name.endswith("nexus-proxy")]
+    told = {each["name"]: each.get("value", "") for each in pod["spec"]["containers"][0]["env"]}
+    slots = 2 * 8 // 4  # of the defaults: nexus.kernel.parking
+    assert 0 < int(told["NEXUS_PROXY_WRITES_MAXCONN"]) * proxies <= slots
+    assert int(told["NEXUS_PROXY_WEB_MAXCONN"]) * proxies >= 2 * 8 - slots
+
+
 def test_drain_arithmetic_follows_from_one_value() -> None:
     """Proxy, web and live: who is asked to stop is no longer sent anything, and then has the time for what it runs."""
     for seconds in (1, 5, 30):
