@@ -1,5 +1,6 @@
 """What every test stands on: strict use-cases, an empty Redis, operations that can fail inside a test's transaction."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -47,6 +48,7 @@ def _outside_of_any_trace() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _empty_redis() -> None:
     redis._unblock()  # whatever the test before did to it
+    redis._doubted_at = -math.inf
     redis.attempt("tests", lambda client: client.flushdb(), None)
 
 

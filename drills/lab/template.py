@@ -69,6 +69,7 @@ def _make(folder: Path, wanted: Path) -> None:
             with contextlib.closing(connection), connection.cursor() as cursor:
                 # Nobody of the application may do what a superuser may: not even take the last connections.
                 cursor.execute(f"CREATE ROLE {APPLICATION} LOGIN PASSWORD 'nexus'")
+                cursor.execute(f"GRANT pg_monitor TO {APPLICATION}")
                 cursor.execute(f"CREATE ROLE {REPLICATOR} LOGIN REPLICATION PASSWORD 'nexus'")
                 cursor.execute(f"CREATE ROLE {STRANGER} LOGIN PASSWORD 'nexus'")
                 cursor.execute(f"ALTER DATABASE nexus OWNER TO {APPLICATION}")

@@ -1,6 +1,7 @@
 """Redis, which holds only what can be rebuilt: every caller says what it does without."""
 
 import copy
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -29,6 +30,7 @@ T = TypeVar("T")
 _PAUSE_S: Final = 1.0
 _blocked_until = 0.0
 _is_doubtful = False
+_doubted_at = -math.inf
 _turn: Final = threading.Lock()
 
 
@@ -43,6 +45,14 @@ def is_blocked() -> bool:
     return not settings.NEXUS.redis_url or time.monotonic() < _blocked_until
 
 
+def may_have_forgotten(seconds: float) -> bool:
+    """Whether this process has seen it fail, or move to another master, within the last `seconds`.
+
+    What was just written may be lost then, or may never have come that far.
+    """
+    return time.monotonic() < _doubted_at + seconds
+
+
 def attempt(purpose: str, run: Callable[["redis.Redis"], T], default: T) -> T:
     """`run(client)`, or `default` when Redis is switched off, away or too slow."""
     if is_blocked() or (_is_doubtful and not _is_our_turn()):
@@ -52,6 +62,7 @@ def attempt(purpose: str, run: Callable[["redis.Redis"], T], default: T) -> T:
             answer = run(client())
     except (RedisError, OSError) as error:
         _block()
+        _doubt()
         metrics.REDIS_ERRORS.labels(purpose).inc()
         log.warning("redis_failed", purpose=purpose, error=str(error))
         return default
@@ -70,6 +81,11 @@ def _unblock() -> None:
     global _blocked_until, _is_doubtful
     _blocked_until = 0.0
     _is_doubtful = False
+
+
+def _doubt() -> None:
+    global _doubted_at
+    _doubted_at = time.monotonic()
 
 
 def _is_our_turn() -> bool:
@@ -107,7 +123,11 @@ class _KnownMaster(SentinelConnectionPoolProxy):
 
     def look(self) -> Any:
         """Asks the Sentinels; idle connections to a former master end."""
-        return super().get_master_address()  # type: ignore[no-untyped-call]  # redis-py has no types
+        former = self.master_address
+        found = super().get_master_address()  # type: ignore[no-untyped-call]  # redis-py has no types
+        if former not in (None, found):
+            _doubt()
+        return found
 
 
 class _MasterPool(SentinelConnectionPool):

@@ -2,7 +2,8 @@
 
 It is a place in the primary's log (LSN). The client is told it in a header and, after a change, in a cookie, and may
 send either back; for clients who do not, the last one of each user is kept in Redis for longer than a usable replica
-can be behind. Nothing of this happens in an installation without replicas.
+can be behind. A write whose place cannot be kept there is answered when the replicas have it. Nothing of this happens
+in an installation without replicas.
 """
 
 import base64
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from django.db import DatabaseError, InterfaceError, connection
 
-from nexus.kernel import redis
+from nexus.kernel import redis, waiting
 from nexus.kernel.crypto import is_signed, signature
 from nexus.kernel.logging import log
 
@@ -27,9 +28,17 @@ if TYPE_CHECKING:
 KEPT_S: Final = 30
 # Asked of the primary only. What it has written covers every commit that anybody can see.
 _PLACE: Final = "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn"
+# A replica tells how far it is when it gets something, so it is given something: a commit of a few bytes.
+_NUDGE: Final = "SELECT pg_logical_emit_message(true, 'nexus', '')"
+# Of a server that tells nothing of its replicas (no pg_monitor) they are taken for far enough.
+_REPLAYED: Final = """
+SELECT coalesce(bool_and(replay_lsn >= '0/0'::pg_lsn + %s), true) FROM pg_stat_replication WHERE state = 'streaming'
+"""
+# So long a write waits for it, while its place cannot be kept.
+_REPLAYED_S: Final = 1.0
 # "Nobody knows": no replica has come that far, so the primary answers.
 UNKNOWN: Final = 0xFFFF_FFFF_FFFF_FFFF
-# After Redis has failed, it may come back without what it had; by then replicas have replayed what it forgot.
+# After Redis has failed or moved it may lack what it had; by then replicas have replayed what it forgot.
 _DISTRUST_S: Final = 6.0
 _NONCE_BYTES: Final = 6
 _PLACE_BYTES: Final = 8
@@ -40,8 +49,6 @@ _RAISE: Final = """
 local known = redis.call('GET', KEYS[1])
 if not known or known < ARGV[1] then redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) end
 """
-
-_distrusted_until = 0.0
 
 
 @dataclass(slots=True)
@@ -95,8 +102,10 @@ def called(*tokens: str | None) -> Iterator[Caller]:
         yield caller
     finally:
         _caller.reset(token)
-        if caller.user_id is not None and caller.seen > (caller._kept or 0):
-            _keep(caller.user_id, caller.seen)
+        # What nobody could look up is not there for others either.
+        known = 0 if caller._kept in (None, UNKNOWN) else caller._kept
+        if caller.user_id is not None and caller.seen > known:
+            _keep(caller.user_id, caller.seen, is_written=caller.has_written)
 
 
 def note_commit() -> None:
@@ -143,21 +152,42 @@ def _pad(nonce: bytes) -> int:
 
 
 def _look_up(user_id: int) -> int:
-    global _distrusted_until
     found = redis.attempt("written", lambda client: [client.get(_key(user_id))], None)
-    if found is None:
-        _distrusted_until = time.monotonic() + _DISTRUST_S
-    if found is None or time.monotonic() < _distrusted_until:
+    if found is None or redis.may_have_forgotten(_DISTRUST_S):
         return UNKNOWN
     return int(cast(bytes, found[0]), 16) if found[0] else 0
 
 
-def _keep(user_id: int, place: int) -> None:
-    redis.attempt("written", lambda client: _raise(client, user_id, place), None)
+def _keep(user_id: int, place: int, *, is_written: bool) -> None:
+    """Other processes may reach Redis when this one does not: then a write is answered when the replicas have it."""
+    until, pause = time.monotonic() + _REPLAYED_S, 0.01
+    while not redis.attempt("written", lambda client: _raise(client, user_id, place), default=False):
+        if not is_written or _is_replayed(place):
+            return
+        if time.monotonic() > until:
+            log.warning("place_not_kept")
+            return
+        time.sleep(pause)
+        pause *= 2
 
 
-def _raise(client: "Redis", user_id: int, place: int) -> None:
+def _is_replayed(place: int) -> bool:
+    """Whether all replicas that follow the primary are as far."""
+    if place == UNKNOWN:
+        return False
+    try:
+        with waiting.each(_REPLAYED_S), connection.cursor() as cursor:
+            cursor.execute(_NUDGE)
+            cursor.execute(_REPLAYED, [place])
+            return bool(cursor.fetchone()[0])
+    except (DatabaseError, InterfaceError):
+        connection.close()
+        return False
+
+
+def _raise(client: "Redis", user_id: int, place: int) -> bool:
     client.eval(_RAISE, 1, _key(user_id), f"{place:016X}", str(KEPT_S))
+    return True
 
 
 def _key(user_id: int) -> str:

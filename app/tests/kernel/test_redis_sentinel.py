@@ -139,6 +139,18 @@ def test_the_next_master_is_found_and_what_the_last_one_says_later_is_not_heard(
     assert counted < left
 
 
+def test_who_was_idle_while_the_master_moved_knows_that_it_may_have_forgotten(group: SentinelGroup) -> None:
+    old = group.master()
+    assert store("before")
+    assert not redis.may_have_forgotten(60)
+    replace(group)
+    assert group.wait_until_healthy() is not old
+    time.sleep(sentinel.LOOK_S)
+    stored()  # looks beside it
+    eventually(lambda: redis.may_have_forgotten(60), "in doubt")
+    assert stored() == "before"
+
+
 def test_while_redis_hangs_one_of_many_threads_waits_for_it(group: SentinelGroup) -> None:
     assert store("before")
     tried: list[str] = []

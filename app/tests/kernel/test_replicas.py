@@ -396,13 +396,63 @@ def test_nobody_knows_what_was_written_when_redis_is_away_so_the_primary_answers
     token = written.token_of(caller.seen)
     replica.catch_up()
     monkeypatch.setattr(redis, "is_blocked", lambda: True)
-    monkeypatch.setattr(written, "_distrusted_until", 0.0)
     with called(ada):
         assert replicas.read(node) == "primary"
     with called(ada, token):
         assert replicas.read(node) == "replica"
     with called():
         assert replicas.read(node) == "replica"
+
+
+def test_when_its_place_cannot_be_kept_a_write_is_answered_when_replicas_have_it(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = make.user()
+    replica.catch_up()
+    resumed = threading.Event()
+
+    def resume() -> None:
+        resumed.set()
+        replica_sql(replica, "SELECT pg_wal_replay_resume()")
+
+    monkeypatch.setattr(written, "_REPLAYED_S", 60.0)
+    with replica.paused(), pytest.MonkeyPatch.context() as without_redis:
+        without_redis.setattr(redis, "is_blocked", lambda: True)
+        timer = threading.Timer(0.3, resume)
+        timer.start()
+        with called(ada) as caller:
+            write()
+        assert resumed.is_set()
+        timer.join()
+    # Another process has Redis and finds nothing there: any replica will do, and does.
+    with called(ada):
+        assert replicas.read(node) == "replica"
+    assert replica.sql(f"SELECT pg_last_wal_replay_lsn() >= '0/0'::pg_lsn + {caller.seen}")
+
+
+def test_a_replica_that_does_not_come_holds_no_write_up_for_long(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = make.user()
+    monkeypatch.setattr(written, "_REPLAYED_S", 0.1)
+    with replica.paused(), pytest.MonkeyPatch.context() as without_redis:
+        without_redis.setattr(redis, "is_blocked", lambda: True)
+        with called(ada):
+            write()
+        assert User.objects.get(pk=ada.pk).version == ada.version + 1
+
+
+def test_what_was_written_while_redis_was_in_doubt_is_kept_in_it(replica: Replica) -> None:
+    ada = make.user()
+    replica.catch_up()
+    redis._doubt()
+    with replica.paused():
+        with called(ada):
+            assert replicas.read(node) == "primary"  # it may have forgotten
+            write()
+        redis._doubted_at -= 60
+        with called(ada):
+            assert replicas.read(node) == "primary"
 
 
 def test_a_token_is_ours_or_nothing() -> None:
