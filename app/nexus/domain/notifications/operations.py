@@ -1,7 +1,9 @@
 """Reading notifications, and the reactions that make them: each person is told once of each thing."""
 
+from typing import Any
+
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from nexus.domain.graph.models import Follow
 from nexus.domain.notifications.models import Kind, Notification, NotificationActor
@@ -30,66 +32,70 @@ def mark_notifications_read(*, actor: Viewer, up_to_id: int | None = None) -> in
 @reaction
 def notify_user_followed(*, follower_id: int, followee_id: int) -> None:
     """Tells the followee, if the follower still follows."""
-    if Follow.objects.filter(follower=follower_id, followee=followee_id).exists():
-        _notify(followee_id, Kind.FOLLOWED, actor_id=follower_id)
+    cause = Follow.objects.filter(follower=follower_id, followee=followee_id)
+    _notify(followee_id, Kind.FOLLOWED, cause, actor_id=follower_id)
 
 
 @reaction
 def withdraw_user_followed(*, follower_id: int, followee_id: int) -> None:
     """Takes the news back, if the follower no longer follows."""
-    if not Follow.objects.filter(follower=follower_id, followee=followee_id).exists():
-        _withdraw(followee_id, Kind.FOLLOWED, actor_id=follower_id)
+    cause = Follow.objects.filter(follower=follower_id, followee=followee_id)
+    _withdraw(followee_id, Kind.FOLLOWED, cause, actor_id=follower_id)
 
 
 @reaction
 def notify_post_mentioned(*, post_id: int) -> None:
     """Tells those whom a post names; the author of the post that it answers is told by notify_post_replied."""
-    post = _living(post_id)
+    post = _living(post_id).first()
     if post is not None:
         answered = post.reply_to.author_id if post.reply_to else None
         for recipient_id in sorted(set(post.mention_ids) - {answered}):
-            _notify(recipient_id, Kind.MENTIONED, actor_id=post.author_id, post_id=post_id)
+            _notify(recipient_id, Kind.MENTIONED, _living(post_id), actor_id=post.author_id, post_id=post_id)
 
 
 @reaction
 def notify_post_replied(*, post_id: int) -> None:
     """Tells the author of the post that this one answers."""
-    post = _living(post_id)
+    post = _living(post_id).first()
     if post is not None and post.reply_to is not None:
-        _notify(post.reply_to.author_id, Kind.REPLIED, actor_id=post.author_id, post_id=post_id)
+        _notify(post.reply_to.author_id, Kind.REPLIED, _living(post_id), actor_id=post.author_id, post_id=post_id)
 
 
 @reaction
 def notify_post_liked(*, user_id: int, post_id: int) -> None:
     """Tells the author, if the post is still liked."""
-    post = _living(post_id)
-    if post is not None and Like.objects.filter(user=user_id, post=post_id).exists():
-        _notify(post.author_id, Kind.LIKED, actor_id=user_id, post_id=post_id)
+    post = _living(post_id).first()
+    if post is not None:
+        cause = Like.objects.filter(user=user_id, post=post_id)
+        _notify(post.author_id, Kind.LIKED, cause, actor_id=user_id, post_id=post_id)
 
 
 @reaction
 def withdraw_post_liked(*, user_id: int, post_id: int) -> None:
     """Takes the news back, if the post is no longer liked."""
-    post = _living(post_id)
-    if post is not None and not Like.objects.filter(user=user_id, post=post_id).exists():
-        _withdraw(post.author_id, Kind.LIKED, actor_id=user_id, post_id=post_id)
+    post = _living(post_id).first()
+    if post is not None:
+        cause = Like.objects.filter(user=user_id, post=post_id)
+        _withdraw(post.author_id, Kind.LIKED, cause, actor_id=user_id, post_id=post_id)
 
 
-def _living(post_id: int) -> Post | None:
-    return Post.objects.filter(id=post_id, deleted_at=None).select_related("reply_to").first()
+def _living(post_id: int) -> QuerySet[Post]:
+    return Post.objects.filter(id=post_id, deleted_at=None).select_related("reply_to")
 
 
-def _notify(recipient_id: int, kind: Kind, *, actor_id: int, post_id: int | None = None) -> None:
-    same = {"recipient_id": recipient_id, "kind": kind, "post_id": post_id, "actor_id": actor_id}
+def _notify(recipient_id: int, kind: Kind, cause: QuerySet[Any], *, actor_id: int, post_id: int | None = None) -> None:
     if (
         recipient_id == actor_id
         or not User.objects.visible_to(recipient_id).filter(id=actor_id).exists()
         or (post_id is not None and not Post.objects.filter(id=post_id).visible_to(recipient_id).exists())
         or not User.objects.active().filter(id=recipient_id).exists()
-        or NotificationActor.objects.filter(**same).exists()
     ):
         return
+    same = {"recipient_id": recipient_id, "kind": kind, "post_id": post_id, "actor_id": actor_id}
     with database.atomic():
+        _lock_inbox(recipient_id)
+        if not cause.exists() or NotificationActor.objects.filter(**same).exists():
+            return
         sequence = _next_sequence(recipient_id)
         of_post = Q(post=None) if post_id is None else Q(post=post_id)
         group, is_new = Notification.objects.filter(of_post).get_or_create(
@@ -97,26 +103,42 @@ def _notify(recipient_id: int, kind: Kind, *, actor_id: int, post_id: int | None
         )
         if not is_new:
             Notification.objects.filter(id=group.id).update(sequence=sequence)
-        # The inbox's lock is ours since _next_sequence: whoever came first is visible to this statement.
-        NotificationActor.objects.bulk_create([NotificationActor(notification=group, **same)], ignore_conflicts=True)
+        NotificationActor.objects.create(notification=group, **same)
         live.push_notification(recipient_id)
 
 
-def _next_sequence(recipient_id: int) -> int:
-    """The recipient's next number. The row stays locked until the commit, so numbers appear in their order."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO nexus_inbox AS inbox (user_id, last_sequence) VALUES (%s, 1)"
-            " ON CONFLICT (user_id) DO UPDATE SET last_sequence = inbox.last_sequence + 1 RETURNING last_sequence",
-            [recipient_id],
-        )
-        return int(cursor.fetchone()[0])
-
-
-def _withdraw(recipient_id: int, kind: Kind, *, actor_id: int, post_id: int | None = None) -> None:
+def _withdraw(
+    recipient_id: int, kind: Kind, cause: QuerySet[Any], *, actor_id: int, post_id: int | None = None
+) -> None:
     rows = NotificationActor.objects.filter(recipient_id=recipient_id, kind=kind, post_id=post_id, actor=actor_id)
     with database.atomic():
+        _lock_inbox(recipient_id)
+        if cause.exists():
+            return
         groups = list(rows.values_list("notification_id", flat=True))
         rows.delete()
         for group_id in groups:
             Notification.objects.filter(id=group_id, actors=None).delete()
+
+
+def _lock_inbox(recipient_id: int) -> None:
+    """Until the commit nobody else tells or takes back: what happened and what was told of it are seen together.
+
+    Else a like could find itself told already, by a line that the end of an earlier like is about to take back.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO nexus_inbox AS inbox (user_id, last_sequence) VALUES (%s, 0)"
+            " ON CONFLICT (user_id) DO UPDATE SET last_sequence = inbox.last_sequence",
+            [recipient_id],
+        )
+
+
+def _next_sequence(recipient_id: int) -> int:
+    """The recipient's next number. His inbox is locked until the commit, so numbers appear in their order."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE nexus_inbox SET last_sequence = last_sequence + 1 WHERE user_id = %s RETURNING last_sequence",
+            [recipient_id],
+        )
+        return int(cursor.fetchone()[0])

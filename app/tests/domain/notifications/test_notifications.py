@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -251,3 +252,42 @@ def test_many_at_once_get_distinct_numbers_and_one_line() -> None:
     assert NotificationActor.objects.filter(recipient_id=author.id).count() == 8
     (line,) = seen_by(author).items
     assert (line.actor_count, line.sequence) == (8, 8)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_liked", [True, False])
+def test_what_changes_while_it_is_told_ends_as_the_last_state_says(is_liked: bool) -> None:
+    author, fan = user(), user()
+    liked = post(author)
+    like(fan, liked)
+    names = {"user_id": fan.id, "post_id": liked.id}
+    if is_liked:
+        operations.notify_post_liked(**names)
+        unlike_post(actor=viewer(fan), post_id=liked.id)
+    about_to_write, overtaken = threading.Event(), threading.Event()
+
+    def stand_still(execute: Any, sql: str, *others: Any) -> Any:
+        if sql.startswith(("DELETE", "INSERT")) and '"nexus_notification' in sql:
+            about_to_write.set()
+            overtaken.wait(0.3)
+        return execute(sql, *others)
+
+    def react() -> None:
+        try:
+            with connection.execute_wrapper(stand_still):
+                (operations.withdraw_post_liked if is_liked else operations.notify_post_liked)(**names)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=react)
+    thread.start()
+    assert about_to_write.wait(30)
+    if is_liked:
+        like(fan, liked)
+        operations.notify_post_liked(**names)
+    else:
+        unlike_post(actor=viewer(fan), post_id=liked.id)
+        operations.withdraw_post_liked(**names)
+    overtaken.set()
+    thread.join()
+    assert lines(author) == ([("liked", [fan.handle], 1)] if is_liked else [])
