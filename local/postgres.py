@@ -69,6 +69,8 @@ class Postgres(Server):
         if self.throwaway:
             # autovacuum, which locks a table for a moment, would stand in the way of a test that empties them all.
             settings |= {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
+            # A checkpoint must not take away what a standby that is just being restarted has not got yet.
+            settings |= {"wal_keep_size": "1GB"}
         version = (self.data / "PG_VERSION").read_text().strip()
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return [str(binary("postgres", version if self._is_packaged() else "")), "-D", str(self.data), *options]
