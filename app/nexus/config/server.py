@@ -74,8 +74,9 @@ class ProbedWorker(ThreadWorker):  # type: ignore[misc]
     """
 
     def init_process(self) -> None:
-        """Starts the thread of the probes."""
+        """Starts the thread of the probes, and the one that keeps the status page's copy."""
         self._probes = ThreadPoolExecutor(max_workers=1, thread_name_prefix="probes")
+        import_string("nexus.domain.status.history.COPY").stay_warm()
         super().init_process()
 
     def accept(self, listener: Any) -> None:

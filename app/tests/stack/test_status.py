@@ -65,7 +65,7 @@ def test_with_postgres_and_redis_stopped_it_answers_and_says_what_is_down(stack:
         wait_until(lambda: all_say(stack, "cache", "down"), "the cache to be known as down", seconds=60)
         found = [status(stack) for _ in range(30)]
         assert {each["state"] for each in found} == {"down"}
-        # The last copy, with its time; a process that nobody had asked before has none.
+        # The last copy, with its time; a process that was started meanwhile has none.
         kept = [each for each in found if each["history_at"] is not None]
         assert kept
         assert all(each["objectives"] for each in kept)

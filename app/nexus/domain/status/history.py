@@ -1,9 +1,11 @@
 """What the process knows of the rows of the status page: a copy, read again by a thread when somebody asks.
 
-Who asks waits for a moment at most, because he asks most often when nothing answers.
+Who asks waits for a moment at most, because he asks most often when nothing answers. A process of web has a copy from
+its start on.
 """
 
 import os
+import random
 import threading
 import time
 from collections import defaultdict
@@ -23,6 +25,8 @@ from nexus.kernel import clock, database, nodes, redis, replicas
 from nexus.kernel.logging import log
 
 RENEWED_S: Final = 10.0
+# A copy for which nobody has asked is not much older.
+WARM_S: Final = 300.0
 # After this a copy says nothing about now.
 FRESH_S: Final = 60.0
 PATIENCE_S: Final = 0.25
@@ -87,6 +91,10 @@ class Copy:
         is_fresh = self._history is not None and time.monotonic() - self._read_at < FRESH_S
         return Knowledge(self._history, is_fresh, self._is_database_up, self._is_cache_up)
 
+    def stay_warm(self) -> None:
+        """Has a copy although nobody asks: whoever asks first may do so because nothing answers any more."""
+        threading.Thread(target=self._stay_warm, name="status-warmer", daemon=True).start()
+
     def renew(self) -> None:
         """Reads the rows, and asks Redis for a sign of life."""
         self._tried_at = time.monotonic()
@@ -98,6 +106,12 @@ class Copy:
             self._is_database_up = False
             log.warning("status_not_read", error=str(error).strip())
         self._is_cache_up = redis.attempt("status", lambda client: bool(client.ping()), False)
+
+    def _stay_warm(self) -> None:
+        while True:
+            known = self.latest()
+            # Not all processes of a machine at once.
+            time.sleep(random.uniform(0.5, 1.0) * (RENEWED_S if known.history is None else WARM_S))
 
     def _renew_aside(self) -> None:
         try:

@@ -1,16 +1,18 @@
 """service_status."""
 
+import time
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.conf import settings
 from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker
 
-from nexus.domain.status import counting
+from nexus.domain.status import counting, history
 from nexus.domain.status.components import components, overall
 from nexus.domain.status.counting import Tally
-from nexus.domain.status.history import COPY, History, Knowledge
+from nexus.domain.status.history import COPY, Copy, History, Knowledge
 from nexus.domain.status.models import StatusDay
 from nexus.domain.status.operations import post_incident, update_incident
 from nexus.domain.status.queries import service_status
@@ -19,6 +21,7 @@ from nexus.kernel import redis
 from nexus.kernel.viewer import ANONYMOUS, Viewer
 from tests import factories as make
 from tests.api.worlds import StoppedClock
+from tests.config.processes import eventually
 
 NOW = datetime(2026, 11, 21, 10, 0, 30, tzinfo=UTC)
 REST = "rest-availability"
@@ -101,6 +104,22 @@ def test_a_process_that_never_could_read_says_so() -> None:
     status = read()
     assert (status.history_at, status.objectives, status.incidents) == (None, (), ())
     assert (states(status)["database"], states(status)["api"], status.state) == ("down", "down", "down")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_has_a_copy_before_anybody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Asleep(Exception):
+        """The thread would sleep now."""
+
+    def sleep(seconds: float) -> None:
+        raise Asleep
+
+    copy = Copy()
+    monkeypatch.setattr(history, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+    with pytest.raises(Asleep):
+        copy._stay_warm()
+    eventually(lambda: copy._reader is None, "read")
+    assert copy._history is not None
 
 
 @pytest.mark.django_db
