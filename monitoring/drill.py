@@ -27,7 +27,8 @@ from local.prometheus import ROUTES, RULES, Watcher
 from local.state import ROOT
 from monitoring.faults import FAULTS, BreakableStack, Fault
 from monitoring.questions import ask
-from monitoring.watched import used, watching
+from monitoring.used import used
+from monitoring.watched import watching
 from tests.stack.stack import Stack
 
 SHORTER: Final = int(os.environ.get("SHORTER", "10"))

@@ -14,7 +14,7 @@ from haproxy.tests.door import wait_until
 from local.ports import free_port
 from local.server import Server
 from local.state import ROOT
-from monitoring.watched import LIKES
+from monitoring.used import LIKES
 from tests.stack.stack import Stack
 
 SLOW_MS: Final = 200

@@ -22,7 +22,8 @@ from local.progress import step
 from local.state import ROOT
 from monitoring.panels import DASHBOARDS, Dashboard, Panel
 from monitoring.questions import RATE, ask
-from monitoring.watched import used, watching
+from monitoring.used import used
+from monitoring.watched import watching
 from tests.stack.stack import Stack
 
 FOLDER: Final = ROOT / "docs" / "pictures"

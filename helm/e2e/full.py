@@ -68,7 +68,7 @@ for each in threads: each.join()
 def run(platform: Platform) -> None:
     """All of it, on an empty namespace. Goes on after what failed, and tells it at the end."""
     failed = []
-    parts = (with_helm_3, refused, watched, autoscaled, rotated, drained, restored, with_databases_of_somebody_else)
+    parts = (with_helm_3, refused, autoscaled, rotated, drained, restored, watched, with_databases_of_somebody_else)
     for part in parts:
         try:
             part(platform)
@@ -114,13 +114,6 @@ def refused(platform: Platform) -> None:
             say(f"  {what}: {told}")
         else:
             raise Failure(f"{what} was installed")
-
-
-def watched(platform: Platform) -> None:
-    """What ServiceMonitors name is scraped through the policies from the one namespace that is named, and no other."""
-    platform.install(NOW, *watching.SCRAPED)
-    if wrong := watching.wrong(platform):
-        raise Failure("; ".join(wrong))
 
 
 def autoscaled(platform: Platform) -> None:
@@ -180,6 +173,18 @@ def restored(platform: Platform) -> None:
         raise Failure(f"{len(found)} marks are there after the restore, and it should be the first 10 of {len(marks)}")
     platform.helm("test", "nexus", WAIT)
     say(f"  restored to {second} in {took:.0f} s; what was written was in the store after {lost:.0f} s")
+
+
+def watched(platform: Platform) -> None:
+    """What ServiceMonitors name is scraped from the one namespace that is named, and every panel has data.
+
+    After the backups were switched on: there is a panel of theirs.
+    """
+    platform.install(NOW, *watching.SCRAPED)
+    asked, empty = watching.panels(platform)
+    if wrong := watching.wrong(platform) + empty:
+        raise Failure("; ".join(wrong))
+    say(f"  {asked} queries of panels return data, and no alert fires")
 
 
 def with_databases_of_somebody_else(platform: Platform) -> None:

@@ -23,6 +23,8 @@ class Platform:
     def prepare(self) -> None:
         """The namespace with its labels, and the certificate that clients of this run trust."""
         self.kubectl.run("kubectl", "apply", "--filename", str(ROOT / "k8s" / "local" / "namespace.yaml"))
+        if self.kubectl.is_rig:  # else it makes volumes of a kind whose room no kubelet tells
+            self.kubectl("annotate", "storageclass", "local-path", "defaultVolumeType=local", "--overwrite")
         authority = Authority()
         (self.folder / "ca.crt").write_bytes(authority.pem)
         pem = authority.server([HOST, *self.addresses()])

@@ -5,7 +5,10 @@ them with the same labels as if it had; what the ServiceMonitors make of those i
 """
 
 import json
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +18,23 @@ from drills.kubernetes.kubectl import Kubectl
 from helm.e2e.images import PROMETHEUS
 from helm.e2e.platform import Platform
 from local.failure import Failure
+from local.state import ROOT
 from monitoring.questions import empty, queries
 
 Object = dict[str, Any]
 WATCHER, STRANGER = "monitoring", "not-monitoring"
 _PEER: Final = r"network.monitoring[0].namespaceSelector.matchLabels.kubernetes\.io/metadata\.name"
-SCRAPED: Final = ("--set=monitoring.serviceMonitor.enabled=true", f"--set={_PEER}={WATCHER}")
-SEEN_S: Final = 120.0
-NAME: Final = "prometheus"
+SCRAPED: Final = (
+    "--set=monitoring.serviceMonitor.enabled=true",
+    "--set=monitoring.prometheusRule.enabled=true",
+    f"--set={_PEER}={WATCHER}",
+)
+SEEN_S, USED_S = 120.0, 240.0
+NAME, FOLDER = "prometheus", "/etc/watching"
+# What every pod is given to talk to the API server with.
+TOKEN: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+# Of kube-state-metrics, which no chart of ours brings.
+_SOMEBODY_ELSES: Final = re.compile(r"\bkube_")
 # What the operator makes of a ServiceMonitor's words.
 _WORDS: Final = {"sourceLabels": "source_labels", "targetLabel": "target_label"}
 
@@ -41,9 +53,24 @@ def wrong(platform: Platform) -> list[str]:
     return found
 
 
-def empty_panels(watcher: Kubectl) -> list[tuple[str, str]]:
-    """The panel queries of a cluster that return nothing, of a Prometheus of `watching`."""
-    return empty(lambda expression: [value for _, value in asked(watcher, expression)], queries("cluster"))
+def panels(platform: Platform) -> tuple[int, list[str]]:
+    """How many queries of panels were asked while people did everything, and a sentence for each without an answer.
+
+    And one for each alert: nothing is wrong here.
+    """
+    ours = [each for each in queries("cluster") if not _SOMEBODY_ELSES.search(each[1])]
+    cluster, left = platform.cluster(), ours
+    words = (*cluster.client, sys.executable, "-m", "monitoring.used", cluster.url, str(cluster.ca), str(USED_S))
+    path = os.pathsep.join(str(folder) for folder in (ROOT, ROOT / "app"))
+    with watching(platform.kubectl, WATCHER) as watcher:
+        with subprocess.Popen(words, env={**os.environ, "PYTHONPATH": path}) as people:
+            while left and people.poll() is None:
+                time.sleep(5)
+                left = empty(lambda expression: [value for _, value in asked(watcher, expression)], left)
+            people.terminate()
+        alerts = [labels for labels, _ in asked(watcher, 'ALERTS{alertstate="firing", alertname!="NexusWatchdog"}')]
+    found = [f"{title} has no data: {expression}" for title, expression in left]
+    return len(ours), found + [f"{labels['alertname']} fires, and nothing is wrong: {labels}" for labels in alerts]
 
 
 def asked(watcher: Kubectl, expression: str) -> list[tuple[dict[str, str], str]]:
@@ -58,14 +85,21 @@ def watching(kubectl: Kubectl, namespace: str) -> Iterator[Kubectl]:
     """A Prometheus in a namespace of its own; that namespace."""
     own = Kubectl(namespace, kubectl.prefix)
     kubectl.run("kubectl", "create", "namespace", namespace)
+    account = f"--serviceaccount={namespace}:default"
+    own("create", "clusterrolebinding", namespace, "--clusterrole=system:kubelet-api-admin", account)
     try:
         objects = {kind: kubectl.get(kind) for kind in ("servicemonitors", "endpoints", "pods")}
-        text = json.dumps(configuration(**objects))
-        _apply(own, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME}, "data": {NAME: text}})
-        _apply(own, _pod(kubectl.is_rig))
+        settings = configuration(**objects)
+        settings["scrape_configs"] += [_kubelet(each["metadata"]["name"]) for each in kubectl.get("nodes")]
+        settings["rule_files"] = [f"{FOLDER}/rules"]
+        groups = [group for each in kubectl.get("prometheusrules") for group in each["spec"]["groups"]]
+        data = {NAME: json.dumps(settings), "rules": json.dumps({"groups": groups})}
+        _create(own, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME}, "data": data})
+        _create(own, _pod(kubectl.is_rig))
         own("wait", f"pod/{NAME}", "--for=condition=Ready", "--timeout=90s")
         yield own
     finally:
+        own("delete", "clusterrolebinding", namespace, check=False)
         kubectl.run("kubectl", "delete", "namespace", namespace, seconds=180, check=False)
 
 
@@ -94,6 +128,19 @@ def configuration(servicemonitors: list[Object], endpoints: list[Object], pods: 
                 }
             )
     return {"scrape_configs": jobs}
+
+
+def _kubelet(node: str) -> dict[str, Any]:
+    """By way of the API server."""
+    return {
+        "job_name": f"kubelet-{node}",
+        "scrape_interval": "10s",
+        "scheme": "https",
+        "metrics_path": f"/api/v1/nodes/{node}/proxy/metrics",
+        "authorization": {"credentials_file": f"{TOKEN}/token"},
+        "tls_config": {"ca_file": f"{TOKEN}/ca.crt"},
+        "static_configs": [{"targets": ["kubernetes.default.svc"]}],
+    }
 
 
 def _meta(pod: Object) -> dict[str, str]:
@@ -132,14 +179,14 @@ def _pod(is_rig: bool) -> dict[str, Any]:
         "image": PROMETHEUS if is_rig else "prom/prometheus:v2.53.5",
         "imagePullPolicy": "IfNotPresent",
         "command": ["prometheus"],
-        "args": [f"--config.file=/etc/watching/{NAME}", "--storage.tsdb.path=/tmp/data"],
+        "args": [f"--config.file={FOLDER}/{NAME}", "--storage.tsdb.path=/tmp/data"],
         "readinessProbe": {"httpGet": {"path": "/-/ready", "port": 9090}, "periodSeconds": 1},
-        "volumeMounts": [{"name": "settings", "mountPath": "/etc/watching"}],
+        "volumeMounts": [{"name": "settings", "mountPath": FOLDER}],
     }
     volume = {"name": "settings", "configMap": {"name": NAME}}
     spec = {"containers": [container], "volumes": [volume]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": NAME, "labels": {"app": NAME}}, "spec": spec}
 
 
-def _apply(kubectl: Kubectl, manifest: dict[str, Any]) -> None:
-    kubectl("apply", "--filename", "-", text=json.dumps(manifest))
+def _create(kubectl: Kubectl, manifest: dict[str, Any]) -> None:
+    kubectl("create", "--filename", "-", text=json.dumps(manifest))

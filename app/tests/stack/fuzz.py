@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from local.role import APP
-from tests.stack.stack import PASSWORD, Stack
+from tests.stack.client import PASSWORD
+from tests.stack.stack import Stack
 
 CONTRACTS = APP / "contracts"
 # schemathesis' own list, and what is refused for its size (413, 414, 431) or by If-Match (412). No 5xx.

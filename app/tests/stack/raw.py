@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.stack.stack import Person, Stack
+from tests.stack.client import Person
+from tests.stack.stack import Stack
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class Live:
         port: int,
         headers: Mapping[str, str],
         *,
+        host: str = "127.0.0.1",
         posts: str = "",
         last_event_id: str | None = None,
         tls: ssl.SSLContext | None = None,
@@ -45,9 +46,9 @@ class Live:
         resume = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
         # HTTPSConnection is an HTTPConnection; without `tls` we talk to a replica itself.
         self._connection = (
-            http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=tls)
+            http.client.HTTPSConnection(host, port, timeout=timeout, context=tls)
             if tls
-            else http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+            else http.client.HTTPConnection(host, port, timeout=timeout)
         )
         self._connection.request("GET", f"{PATH}?posts={posts}" if posts else PATH, headers={**headers, **resume})
         self.answer = self._connection.getresponse()

@@ -1,6 +1,5 @@
 """The whole of Nexus for a test: servers, roles, HAProxy; people who talk to it; and the rows behind."""
 
-import http.client
 import json
 import os
 import secrets
@@ -9,7 +8,6 @@ import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +21,10 @@ from local.ports import free_port
 from local.postgres import Postgres
 from local.redis import Redis
 from local.role import APP, Role
-
-PASSWORD = "a long enough phrase"
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who has signed up."""
-
-    id: str
-    handle: str
-    token: str
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+from tests.stack.client import Client, Person
 
 
-class Stack:
+class Stack(Client):
     """3 web replicas, 1 live, 1 worker, 2 relays, a meter and HAProxy, as in `make run`; leaves nothing behind."""
 
     def __init__(self, directory: Path, *, webs: int = 3, variables: Mapping[str, str] | None = None) -> None:
@@ -62,6 +46,7 @@ class Stack:
             live=[self.live.address],
             variables={"METER": self.meter.address},
         )
+        super().__init__(self.door.url, self.door.ca)
         self._running = ExitStack()
 
     def _variables(self) -> dict[str, str]:
@@ -104,29 +89,6 @@ class Stack:
 
     def __exit__(self, *_: object) -> None:
         self._running.close()
-
-    def call(
-        self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, Any, dict[str, str]]:
-        """One request through HAProxy: status, JSON, headers."""
-        connection = http.client.HTTPSConnection(
-            "127.0.0.1", self.door.port, timeout=15, context=self.door.client_tls()
-        )
-        try:
-            data = None if body is None else json.dumps(body)
-            connection.request(method, path, data, {"Content-Type": "application/json", **(headers or {})})
-            answer = connection.getresponse()
-            text = answer.read()
-            return answer.status, json.loads(text) if text else None, dict(answer.getheaders())
-        finally:
-            connection.close()
-
-    def sign_up(self, handle: str) -> Person:
-        """Somebody new."""
-        body = {"handle": handle, "email": f"{handle}@example.org", "password": PASSWORD}
-        status, answer, _ = self.call("POST", "/api/v1/identity/sign-up", body)
-        assert status == 201, answer
-        return Person(answer["user"]["id"], handle, answer["access_token"])
 
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """What Postgres itself says."""

@@ -12,9 +12,10 @@ import pytest
 import yaml
 
 from haproxy.tests.door import wait_until
+from tests.stack.client import Person
 from tests.stack.fuzz import CONTRACTS, Result, fuzz_graphql, fuzz_rest
 from tests.stack.raw import request, send
-from tests.stack.stack import Person, Stack
+from tests.stack.stack import Stack
 
 pytestmark = pytest.mark.xdist_group("stack")
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from haproxy.tests.door import wait_until
+from tests.stack.client import Person
 from tests.stack.sse import Event, Live, Refused
-from tests.stack.stack import Person, Stack
+from tests.stack.stack import Stack
 
 pytestmark = pytest.mark.xdist_group("stack")
 

@@ -13,8 +13,9 @@ import pytest
 
 from haproxy.tests.door import wait_until
 from local.role import APP
+from tests.stack.client import PASSWORD
 from tests.stack.sse import Live
-from tests.stack.stack import PASSWORD, Stack
+from tests.stack.stack import Stack
 
 pytestmark = pytest.mark.xdist_group("stack")
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from haproxy.tests.door import wait_until
-from tests.stack.stack import Person, Stack
+from tests.stack.client import Person
+from tests.stack.stack import Stack
 
 pytestmark = pytest.mark.xdist_group("stack")
 

@@ -11,7 +11,8 @@ import pytest
 from haproxy.tests.door import wait_until
 from local.role import Role
 from monitoring.known import FOREIGN
-from tests.stack.stack import PASSWORD, Stack
+from tests.stack.client import PASSWORD
+from tests.stack.stack import Stack
 
 pytestmark = pytest.mark.xdist_group("stack")
 

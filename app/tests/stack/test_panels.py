@@ -8,7 +8,8 @@ import pytest
 from haproxy.tests.door import wait_until
 from local.failure import Failure
 from monitoring.questions import empty, queries, values
-from monitoring.watched import used, watching
+from monitoring.used import used
+from monitoring.watched import watching
 from tests.stack.stack import Stack
 
 pytestmark = pytest.mark.xdist_group("stack")

@@ -11,8 +11,9 @@ import pytest
 
 from haproxy.tests.door import wait_until
 from tests.sentry_server import Received
+from tests.stack.client import PASSWORD, Person
 from tests.stack.sse import Live, Refused
-from tests.stack.stack import PASSWORD, Person, Stack
+from tests.stack.stack import Stack
 
 pytestmark = pytest.mark.xdist_group("stack")
 

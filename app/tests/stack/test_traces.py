@@ -8,8 +8,9 @@ import pytest
 
 from haproxy.tests.door import wait_until
 from tests.collector import Collector, Received
+from tests.stack.client import PASSWORD
 from tests.stack.sse import Live
-from tests.stack.stack import PASSWORD, Stack
+from tests.stack.stack import Stack
 
 pytestmark = pytest.mark.xdist_group("stack")
 
