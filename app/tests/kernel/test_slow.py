@@ -2,7 +2,7 @@
 
 import pytest
 import structlog
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 
 from nexus.domain.users.models import User
 from nexus.kernel import logging, use_cases
@@ -17,7 +17,15 @@ def doze_for_test() -> None:
     """Does next to nothing."""
 
 
-use_cases.REGISTRY.pop("doze_for_test")  # no use-case of Nexus
+@use_cases.reaction
+def fail_for_test(state: str) -> None:
+    """As PostgreSQL fails with this SQLSTATE."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}'; END $$")
+
+
+for name in ("doze_for_test", "fail_for_test"):
+    use_cases.REGISTRY.pop(name)  # no use-cases of Nexus
 
 
 def test_a_slow_statement_is_told_without_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,6 +51,15 @@ def test_a_slow_use_case_is_told_and_a_quick_one_is_not(monkeypatch: pytest.Monk
         doze_for_test()
     (line,) = lines
     assert (line["event"], line["outcome"], line["log_level"]) == ("use_case_slow", "ok", "warning")
+
+
+@pytest.mark.parametrize(("state", "outcome"), [("55P03", "unavailable"), ("22012", "internal")])
+def test_a_lock_of_somebody_else_is_no_fault_of_ours(state: str, outcome: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(use_cases, "SLOW_S", -1.0)
+    with structlog.testing.capture_logs() as lines, pytest.raises(DatabaseError), transaction.atomic():
+        fail_for_test(state)
+    (line,) = [each for each in lines if each["event"] == "use_case_slow"]
+    assert line["outcome"] == outcome
 
 
 def test_every_line_inside_of_a_use_case_names_it() -> None:
