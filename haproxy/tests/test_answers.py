@@ -62,6 +62,21 @@ def test_what_no_replica_answers_in_time_is_a_504(replica: Replica, open_door: O
     assert door.access_log()[-1]["retries"] == "3"
 
 
+def test_where_everything_is_slow_a_read_is_waited_for_and_not_tried_again(
+    replica: Replica, open_door: OpenDoor
+) -> None:
+    with replica:
+        door = open_door(web=[replica.address])
+        with client_of(door) as client:
+            for _ in range(3):
+                assert client.get("/api/v1/slow/1.2").status_code == 200
+            assert client.get("/api/v1/slow/3").status_code == 200
+            assert door.access_log()[-1]["retries"] == "0"
+            for _ in range(80):  # where most are quick, a slow replica is the exception again
+                assert client.get("/api/v1/read").status_code == 200
+            assert client.get("/api/v1/slow/3").status_code == 504
+
+
 def test_what_does_not_fit_into_the_queue_is_shed_and_the_rest_is_served(replica: Replica, open_door: OpenDoor) -> None:
     with replica, ThreadPoolExecutor(8) as threads:
         door = open_door(web=[replica.address], variables={"WEB_MAXCONN": "1", "WEB_QUEUE": "2"})
