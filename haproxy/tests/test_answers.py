@@ -68,11 +68,10 @@ def test_where_everything_is_slow_a_read_is_waited_for_and_not_tried_again(
     with replica:
         door = open_door(web=[replica.address])
         with client_of(door) as client:
-            for _ in range(3):
-                assert client.get("/api/v1/slow/1.2").status_code == 200
+            assert client.get("/api/v1/slow/1.2").status_code == 200
             assert client.get("/api/v1/slow/3").status_code == 200
             assert door.access_log()[-1]["retries"] == "0"
-            for _ in range(80):  # where most are quick, a slow replica is the exception again
+            for _ in range(60):  # where most are quick, a slow replica is the exception again
                 assert client.get("/api/v1/read").status_code == 200
             assert client.get("/api/v1/slow/3").status_code == 504
 
