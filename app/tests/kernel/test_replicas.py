@@ -343,8 +343,8 @@ def test_a_write_that_is_on_its_way_is_waited_for(replica: Replica, monkeypatch:
             write()
 
         def resume() -> None:
+            resumed.set()  # before it: the read may be back sooner than this thread
             replica_sql(replica, "SELECT pg_wal_replay_resume()")
-            resumed.set()
 
         timer = threading.Timer(0.1, resume)
         timer.start()
