@@ -6,7 +6,6 @@ import select
 import shutil
 import subprocess
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from local.failure import Failure
@@ -99,9 +98,15 @@ class Conversation:
             pass
 
 
+def rig_runs() -> bool:
+    """Whether the rig answers; its files and network namespaces outlive one that was killed with its machine."""
+    program = RIG / "run"
+    return program.exists() and subprocess.run([program, "true"], capture_output=True, check=False).returncode == 0
+
+
 def found() -> Kubectl:
     """The rig when it runs, else whatever context kubectl has."""
-    if (RIG / "run").exists() and Path("/run/netns/nexus-ctl").exists():
+    if rig_runs():
         return Kubectl(prefix=(str(RIG / "run"),))
     if shutil.which("kubectl") is None:
         raise Failure("There is no cluster: start one with ../shared/cluster/up, or give kubectl a context.")
