@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import orjson
 from django.core.exceptions import DisallowedHost, RequestDataTooBig, SuspiciousOperation
-from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions as rest
 from rest_framework import serializers
@@ -32,7 +31,7 @@ def as_domain_error(error: BaseException) -> DomainError:
     match error:
         case DomainError():
             return error
-        case DatabaseError() | InterfaceError() if unavailable := database.as_unavailable(error):
+        case _ if unavailable := database.as_unavailable(error):
             logging.log.warning("database_unavailable", error=str(error).strip(), sqlstate=database.sqlstate(error))
             return unavailable
         case Http404():

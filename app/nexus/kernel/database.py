@@ -82,9 +82,11 @@ def is_short_of_something(error: BaseException) -> bool:
     return (sqlstate(error) or "").startswith("53")
 
 
-def as_unavailable(error: DatabaseError | InterfaceError) -> Unavailable | None:
-    """The answer for a database that cannot serve now; None for an error that is a fault of ours."""
-    if any(is_so(error) for is_so in (is_wrong_node, is_lock_timeout, is_statement_timeout, is_short_of_something)):
+def as_unavailable(error: BaseException) -> Unavailable | None:
+    """The answer for a database that cannot serve now; None for any other error, which is a fault of ours."""
+    if isinstance(error, DatabaseError | InterfaceError) and any(
+        is_so(error) for is_so in (is_wrong_node, is_lock_timeout, is_statement_timeout, is_short_of_something)
+    ):
         return Unavailable("The database cannot answer right now.", retry_after=random.randint(1, 3))
     return None
 

@@ -8,8 +8,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
 
-from django.db import DatabaseError, InterfaceError
-
 from nexus.kernel import database, metrics, replicas, stale, traces
 from nexus.kernel.errors import DomainError, EmailNotConfirmed
 from nexus.kernel.logging import current_use_case as _current
@@ -129,7 +127,7 @@ def _counted(name: str, declared: tuple[type[DomainError], ...]) -> Iterator[Non
             raise RuntimeError(f"{name} does not declare the error {error.code}") from error
         raise
     except Exception as error:
-        if isinstance(error, DatabaseError | InterfaceError) and (answer := database.as_unavailable(error)):
+        if answer := database.as_unavailable(error):
             outcome = answer.code  # so will the door
         failed_in(name, error)
         raise

@@ -86,7 +86,7 @@ def test_a_fault_of_ours_is_not_tried_again() -> None:
     with pytest.raises(Exception, match="no_such_column") as caught:
         database.retrying(fail)
     assert len(tries) == 1
-    assert database.as_unavailable(caught.value) is None  # type: ignore[arg-type]
+    assert database.as_unavailable(caught.value) is None
 
 
 def test_a_statement_that_takes_too_long_is_an_answer_and_not_a_fault() -> None:
