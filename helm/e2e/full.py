@@ -184,7 +184,7 @@ def watched(platform: Platform) -> None:
     asked, empty = watching.panels(platform)
     if wrong := watching.wrong(platform) + empty:
         raise Failure("; ".join(wrong))
-    say(f"  {asked} queries of panels return data, and no alert fires")
+    say(f"  {asked} queries of panels return data, and no alert begins")
 
 
 def with_databases_of_somebody_else(platform: Platform) -> None:
