@@ -82,10 +82,27 @@ class Rotation:
     def postgres(self) -> None:
         """Of the superuser and of replication: who is connected stays so, and learns the new one at its next start."""
         superuser, replication = _new(), _new()
+        # Who follows another primary needs the new one, and writes wait for a follower: the primary restarts last.
+        self.lead(self._members()[0])
         with step("PostgreSQL knows the new ones"):
             self._sql(f"ALTER ROLE postgres PASSWORD '{superuser}'; ALTER ROLE replication PASSWORD '{replication}'")
         self._patch(DATA, {"superuser-password": superuser, "replication-password": replication})
         self._restart("statefulset/nexus-data-postgres")
+
+    def lead(self, member: str) -> None:
+        """A switchover to this member; the one whose name ends with 0 restarts last."""
+        cluster = KubernetesCluster(self._kubectl, "", environments.K8S)
+        if (primary := cluster.primary()) == member:
+            return
+        with step(f"{member} leads"):
+            command = ("/opt/patroni/bin/patronictl", "--config-file", "/etc/patroni/patroni.yml", "switchover")
+            words = ("--leader", primary, "--candidate", member, "--force")
+            told = self._kubectl("exec", member, "--container", "postgres", "--", *command, *words)
+            for _ in range(TRIES):
+                if cluster.sql(member, "SELECT pg_is_in_recovery()") == [(False,)]:
+                    return
+                time.sleep(TRY_S)
+        raise Failure(f"{member} does not lead: {told.strip()}. Start the same again.")
 
     def redis(self) -> None:
         """Both passwords are good until every pod has started with the new one."""
@@ -178,7 +195,7 @@ class Rotation:
                     yield pod, container
 
     def _members(self) -> list[str]:
-        return [each["metadata"]["name"] for each in self._kubectl.get("pods", "--selector", POSTGRES)]
+        return sorted(each["metadata"]["name"] for each in self._kubectl.get("pods", "--selector", POSTGRES))
 
     def _text(self, pod: str, container: str, path: str) -> str:
         return self._kubectl("exec", pod, "--container", container, "--", "cat", path, check=False)

@@ -228,6 +228,7 @@ def rotation(kubectl: Kubectl) -> Scenario:
 
     def act(run: Run) -> None:
         every = Rotation(kubectl)
+        every.lead("nexus-data-postgres-2")  # which would restart first: the worst that can be found
         rotates = (every.application, every.owner, every.redis, every.postgres, every.jwt, every.ca)
         for rotate in rotates:
             with run.when(f"{rotate.__name__} gets a new secret"):
