@@ -23,6 +23,7 @@ from local.failure import Failure
 from local.progress import say, step
 
 TOLD: Final = 200
+RIG_S: Final = 600.0  # a busy disk removes its volumes in two minutes
 
 
 def upgrade(platform: Platform) -> Scenario:
@@ -74,14 +75,14 @@ def running_cluster() -> Iterator[Kubectl]:
     rig = Kubectl()
     try:
         with step("The cluster"):
-            rig.run(str(RIG / "down"), seconds=120)  # what one that was killed has left
+            rig.run(str(RIG / "down"), seconds=RIG_S)  # what one that was killed has left
             try:
-                rig.run(str(RIG / "up"), seconds=300)
+                rig.run(str(RIG / "up"), seconds=RIG_S)
             except Failure:  # a busy machine boots a node slower than it is given; what has come up is left alone
-                rig.run(str(RIG / "up"), seconds=300)
+                rig.run(str(RIG / "up"), seconds=RIG_S)
         yield found()
     finally:
-        rig.run(str(RIG / "down"), seconds=120, check=False)
+        rig.run(str(RIG / "down"), seconds=RIG_S, check=False)
 
 
 def main(is_full: bool) -> int:
