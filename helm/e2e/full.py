@@ -241,8 +241,7 @@ def rotation(kubectl: Kubectl) -> Scenario:
         "When every password, the key that signs tokens and the internal authority are replaced, one after the other",
         "Then no read and no keyed write fails",
     )
-    # A switchover is promised in 5 s on nodes of their own; here three share two processors.
-    return Scenario("secrets-rotated", 3, sentences, act, Promise(pause_s=10.0), load=Load())
+    return Scenario("secrets-rotated", 3, sentences, act, Promise(pause_s=6.0), load=Load())
 
 
 def drains(kubectl: Kubectl) -> Scenario:
